@@ -1,0 +1,104 @@
+"""Every field of a DMCF run, once, with its meaning; other configs state only differences.
+
+"paper" marks a value that the paper gives, "open point" one that it leaves open and that is
+decided in docs/decisions.md. Fields are overridden as `--config.loss.margin=0.3`.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+# Ablations of the paper's tables 2 and 3: what differs from the whole method.
+VARIANTS = {
+    "no_split": {"model.stripes": (1, 1, 1)},
+    "no_mtl": {"mtl.enabled": False},
+    "dcf": {"model.levels": ("layer4",), "model.stripes": (3,)},
+    "feature_1_2_3_4": {
+        "model.levels": ("layer1", "layer2", "layer3", "layer4"),
+        "model.stripes": (1, 1, 2, 3),
+    },
+    "feature_2_4": {"model.levels": ("layer2", "layer4"), "model.stripes": (1, 3)},
+    "feature_2_3": {"model.levels": ("layer2", "layer3"), "model.stripes": (1, 2)},
+    "feature_3_4": {"model.levels": ("layer3", "layer4"), "model.stripes": (2, 3)},
+}
+
+
+def apply_variant(config: ConfigDict, variant: str) -> ConfigDict:
+    """Change `config` to the ablation named `variant`; '' is the whole method."""
+    if variant and variant not in VARIANTS:
+        raise ValueError(f"unknown variant {variant!r}, expected one of {', '.join(VARIANTS)}")
+    config.variant = variant
+    config.update_from_flattened_dict(VARIANTS.get(variant, {}))
+    return config
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """Return the paper's method with our choice at each open point."""
+    config = ConfigDict()
+    config.variant = ""  # name of the ablation, for reports
+    config.seed = 0  # of weights, sampling and augmentation
+    config.dtype = "float32"  # of activations: float32 or bfloat16; parameters stay float32
+    config.init_from = ""  # workdir or exported weights of ours to start from; "" for none
+
+    config.data = data = ConfigDict()
+    data.name = "regdb"  # regdb, sysu_mm01 or llcm
+    data.data_dir = "data"  # where scripts/prepare_data.py put the records
+    data.cache_dir = ""  # of decoded images; "" for <data_dir>/cache
+    data.trial = 1  # split of RegDB, 1..10; other data sets have one
+    data.train_splits = ("train",)  # splits trained on
+    data.size = (288, 144)  # height, width of the network's input; paper
+    data.filter = "lanczos"  # resizing filter: lanczos, bicubic or bilinear
+    data.pad = 10  # pixels around an image before the random crop; open point
+    data.flip = 0.5  # probability of a mirrored training image; open point
+    data.placement = "auto"  # where training images live: device, host or auto (by size)
+
+    config.sampler = sampler = ConfigDict()
+    sampler.P = 8  # identities in a batch; open point
+    sampler.K = 4  # images of each identity in each modality; open point
+
+    config.model = model = ConfigDict()
+    model.stage_sizes = (3, 4, 6, 3)  # blocks in layer1..layer4 (ResNet-50); paper
+    model.width = 64  # channels of the stem; paper
+    model.last_stride = 2  # stride of layer4, 1 or 2; open point
+    # First stage that both modalities share: none, layer4, layer3, layer2, layer1 or stem.
+    model.shared_from = config_dict.placeholder(str)  # None: two whole streams; open point
+    model.levels = ("layer2", "layer3", "layer4")  # stages whose outputs are B1, B2, B3; paper
+    model.stripes = (1, 2, 3)  # horizontal stripes of each level; paper
+    model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
+    model.embedding_dim = 256  # size of a reduced feature; paper
+    model.pretrained = ""  # ImageNet ResNet-50 file or hf://owner/name; "" starts at random
+    model.remat = False  # recompute blocks in the backward pass: slower, less memory
+
+    config.loss = ConfigDict()
+    config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
+    # Step from which the triplet losses count: 0 in the paper, which starts from ImageNet. From
+    # random weights batch-hard mining pulls all embeddings to one point before any is learned.
+    config.loss.triplet_start_step = 0
+
+    config.mtl = ConfigDict()
+    config.mtl.enabled = True  # learn the level weights sigma (eq. 15); paper
+    # Step at which the learned weighting starts; None: 60% of train.steps; open point.
+    config.mtl.start_step = config_dict.placeholder(int)
+
+    config.optim = optim = ConfigDict()
+    optim.lr_backbone = 0.001  # Adam's rate for both streams; paper
+    optim.lr_heads = 0.01  # for reductions and classifiers; paper
+    optim.lr_log_variance = 0.01  # for log sigma^2; paper
+    optim.beta1 = 0.9  # Adam's first momentum; paper
+    optim.weight_decay = 0.0  # L2 on streams and heads; open point
+    optim.warmup_steps = 0  # linear warm-up of all rates; open point
+    optim.decay_at = ()  # fractions of the run at which all rates drop; open point
+    optim.decay_factor = 0.1  # what they are multiplied by
+
+    config.train = train = ConfigDict()
+    train.steps = 5000  # optimisation steps
+    train.checkpoint_every = 500  # steps between checkpoints; the last step is always kept
+    train.log_every = 50  # steps between lines of metrics.jsonl
+    train.eval_every = 0  # steps between evaluations on held-out identities; 0 for none
+    train.eval_on = "held_out"  # what eval_every judges on; "test" is selection on test data
+    train.held_out = 0.1  # share of RegDB's or LLCM's training identities held out for eval_every
+    train.keep_best = ""  # also keep the checkpoint with the best 'mAP' or 'rank-1'; "" for none
+
+    config.evaluation = evaluation = ConfigDict()
+    evaluation.batch_size = 64  # images embedded at once
+    evaluation.flip = False  # average the embeddings of an image and its mirror image
+
+    return apply_variant(config, variant)

@@ -1,0 +1,1 @@
+"""From a user's download to batches: records, image store, sampler, augmentation."""

@@ -1,0 +1,110 @@
+"""Prepared records to pixels, in threads, with the records' own hashes checked on the way."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmcf_jax.data import decode, prepared, progress
+from dmcf_jax.data.records import Records
+from dmcf_jax.data.threads import map_in_threads
+from dmcf_jax.errors import UserError
+
+LABELS = ("identity", "camera", "modality", "path")
+ROWS_AT_ONCE = 16
+
+
+class Splits:
+    """The records of several splits as one sequence of rows, split after split."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]):
+        self.folder, self.names = folder, names
+        self.records = {name: Records(folder, name) for name in names}
+        self.rows = [(name, row) for name in names for row in range(len(self.records[name]))]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[str, dict[str, Any]]:
+        """Return the split and the record of one row."""
+        split, row = self.rows[index]
+        return split, self.records[split][row]
+
+
+def decode_records(
+    splits: Splits,
+    expected: dict[str, str],
+    size: tuple[int, int],
+    resample: str,
+    write: Callable[[int, np.ndarray], None],
+    show: bool,
+) -> dict[str, np.ndarray]:
+    """Decode all rows, hand each to `write(row, pixels)` and return their labels.
+
+    Args:
+      splits: what to decode.
+      expected: SHA-256 of the records of each split, from the data set's metadata.
+      size: (height, width).
+      resample: name of the filter.
+      write: receives a row's index and uint8 [h w 3], from several threads.
+      show: show a progress bar.
+
+    Raises:
+      UserError: a record is damaged: its hash or its image is wrong.
+    """
+
+    def block(start: int) -> list[tuple[str, bytes, list]]:
+        done = []
+        for row in range(start, min(start + ROWS_AT_ONCE, len(splits))):
+            name, record = splits[row]
+            write(row, _pixels(splits.folder, record, size, resample))
+            done.append((name, _digest(record), [record[label] for label in LABELS]))
+        return done
+
+    starts = range(0, len(splits), ROWS_AT_ONCE)
+    with progress.bar("decoding images", len(splits), show) as advance:
+        columns = _collect(map_in_threads(block, starts), splits, expected, advance)
+    integers = {label: np.array(columns[label], np.int32) for label in LABELS[:-1]}
+    return {**integers, "path": np.array(columns["path"], np.str_)}
+
+
+def _collect(
+    blocks: Iterator[list[tuple[str, bytes, list]]],
+    splits: Splits,
+    expected: dict[str, str],
+    advance: Callable[[int], None],
+) -> dict[str, list]:
+    hashes = {name: hashlib.sha256() for name in splits.names}
+    columns: dict[str, list] = {label: [] for label in LABELS}
+    for block in blocks:
+        for name, digest, values in block:
+            hashes[name].update(digest)
+            for label, value in zip(LABELS, values, strict=True):
+                columns[label].append(value)
+        advance(len(block))
+    wrong = [name for name in splits.names if hashes[name].hexdigest() != expected[name]]
+    if wrong:
+        raise UserError(
+            f"{splits.folder}: the records of {', '.join(wrong)} are not those that were written "
+            "(SHA-256 differs). Delete the folder and prepare the data set again"
+        )
+    return columns
+
+
+def _pixels(
+    folder: Path, record: dict[str, Any], size: tuple[int, int], resample: str
+) -> np.ndarray:
+    try:
+        return decode.decode_array(record["image"], size, resample)
+    except decode.BadImage as error:
+        raise UserError(
+            f"{folder}: the record of {record['path']} {error}. Delete the folder and prepare the "
+            "data set again"
+        ) from None
+
+
+def _digest(record: dict[str, Any]) -> bytes:
+    keys = ("path", "identity", "camera", "modality", "image")
+    return prepared.record_digest(*(record[key] for key in keys))

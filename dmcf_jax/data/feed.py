@@ -1,0 +1,160 @@
+"""Batches for the step: gathered in device memory, or on the host with prefetch.
+
+Both draw the same rows by the same pure function, so their batches are equal bit for bit.
+"""
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array
+
+from dmcf_jax.data.identity_sampler import IdentityTable, draw_batch
+from dmcf_jax.mesh import by_row, replicated
+from dmcf_jax.train_step import PairBatch
+
+# Share of a device's memory that training images may take when placement is 'auto'.
+IMAGE_SHARE = 0.35
+# Batches made ahead by the host feed; more only costs memory, since gathering is steady.
+PREFETCHED = 2
+STUCK_SECONDS = 120
+
+
+def choose_placement(placement: str, nbytes: int, memory: int | None) -> str:
+    """Return 'device' or 'host' for `nbytes` of images.
+
+    Args:
+        placement: 'device', 'host' or 'auto'.
+        nbytes: size of the decoded training images.
+        memory: bytes of one device's memory, None where it is the host's own (CPU).
+    """
+    if placement != "auto":
+        return placement
+    return "device" if memory is None or nbytes <= IMAGE_SHARE * memory else "host"
+
+
+def device_memory(device: jax.Device) -> int | None:
+    """Return the bytes that the device may use, None for a CPU."""
+    statistics = device.memory_stats() if device.platform != "cpu" else None
+    return (statistics or {}).get("bytes_limit")
+
+
+class DeviceFeed:
+    """Images live on every device and the compiled step gathers its own batch.
+
+    They are replicated: any device may want any row, and sharded images would cross the network
+    in every step.
+    """
+
+    def __init__(self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh):
+        """Put `images` uint8 [n h w 3] and `table` on the devices of `mesh`."""
+        self._source = jax.device_put((images, table), replicated(mesh))
+        self._shape, self._rows = (P, K), by_row(mesh)
+
+    def sources(self, start: int) -> Iterator[tuple]:
+        """Yield what the bound step needs for steps `start`, `start + 1`, ...: always the same."""
+        return itertools.repeat(self._source)
+
+    def bind(self, train_step: Callable) -> Callable:
+        """Return (state, source, keys) -> (state, metrics), to be jitted."""
+
+        def bound(state, source, keys):
+            images, table = source
+            rows = draw_batch(table, keys.sampling, state.step, *self._shape)
+            rows = jax.lax.with_sharding_constraint(rows, self._rows)
+            batch = PairBatch(images[rows.visible], images[rows.infrared], rows.labels)
+            return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
+
+        return bound
+
+
+class HostFeed:
+    """Images stay on the host; a thread gathers and sends batches ahead of the device."""
+
+    def __init__(
+        self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh, key: Array
+    ):
+        """Keep `images` uint8 [n h w 3], possibly memory-mapped; `key` is the sampling stream's."""
+        self._images, self._mesh = images, mesh
+        # The CPU draws the rows, with the same bits as any device would.
+        self._cpu = jax.local_devices(backend="cpu")[0]
+        self._table, self._key = jax.device_put((table, key), self._cpu)
+        self._draw = jax.jit(draw_batch, static_argnums=(3, 4))
+        self._shape = (P, K)
+
+    def sources(self, start: int) -> Iterator[PairBatch]:
+        """Yield the batches of steps `start`, `start + 1`, ... as sharded device arrays."""
+        return prefetch((self._batch(step) for step in itertools.count(start)), PREFETCHED)
+
+    def _batch(self, step):
+        rows = self._draw(
+            self._table, self._key, jax.device_put(np.int32(step), self._cpu), *self._shape
+        )
+        visible, infrared, labels = (np.asarray(part) for part in rows)
+        return self._spread(PairBatch(self._images[visible], self._images[infrared], labels))
+
+    def _spread(self, batch):
+        """Make global arrays of which each device, on whatever host, gets its rows."""
+        sharding = by_row(self._mesh)
+        return jax.tree.map(
+            lambda whole: jax.make_array_from_callback(
+                whole.shape, sharding, lambda index: whole[index]
+            ),
+            batch,
+        )
+
+    def bind(self, train_step: Callable) -> Callable:
+        """Return (state, batch, keys) -> (state, metrics), to be jitted."""
+
+        def bound(state, batch, keys):
+            return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
+
+        return bound
+
+
+def prefetch(items: Iterator, ahead: int) -> Iterator:
+    """Yield `items`, made by a thread up to `ahead` before they are asked for.
+
+    Raises:
+        TimeoutError: naming the wait, when nothing came for `STUCK_SECONDS`.
+    """
+    ready: queue.Queue = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def produce():
+        try:
+            for item in items:
+                while not stopped.is_set():
+                    try:
+                        ready.put((item, None), timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if stopped.is_set():
+                    return
+        except BaseException as error:  # handed to the consumer, who raises it
+            ready.put((None, error))
+
+    threading.Thread(target=produce, daemon=True, name="prefetch").start()
+    try:
+        while True:
+            item, error = _next_ready(ready)
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stopped.set()
+
+
+def _next_ready(ready):
+    try:
+        return ready.get(timeout=STUCK_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(
+            f"no batch came for {STUCK_SECONDS} s: the host is still gathering training images "
+            "(is the disk of data.cache_dir stuck?)"
+        ) from None

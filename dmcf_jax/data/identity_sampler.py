@@ -1,0 +1,93 @@
+"""P x K sampling: which images make batch number `step`, as a pure function of (key, step).
+
+There is nothing to save for a resume and nothing that differs between hosts or devices.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from dmcf_jax.data.modality import INFRARED, NAMES, VISIBLE
+from dmcf_jax.errors import UserError
+
+
+class IdentityTable(NamedTuple):
+    """Rows of the image store by class and modality; class c is the c-th smallest identity.
+
+    Attributes:
+        rows: int32 [2 k m], store rows by modality, class and place, padded with 0.
+        counts: int32 [2 k], how many places are filled.
+    """
+
+    rows: Array
+    counts: Array
+
+
+class Batch(NamedTuple):
+    """Store rows of a batch of b = P K pairs: pair i shows one person in both modalities."""
+
+    visible: Array
+    infrared: Array
+    labels: Array
+
+
+def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> IdentityTable:
+    """Tabulate the images of every identity that is present in both modalities.
+
+    Args:
+        identity: int [n], identity of each image.
+        modality: int [n], 0 visible or 1 infrared.
+        P: identities that a batch will draw.
+
+    Raises:
+        UserError: if fewer than P identities have images in both modalities.
+    """
+    rows = {m: _rows_by_identity(identity, modality, m) for m in (VISIBLE, INFRARED)}
+    classes = sorted(set(rows[VISIBLE]) & set(rows[INFRARED]))
+    if len(classes) < P:
+        alone = ", ".join(f"{len(rows[m])} in {NAMES[m]}" for m in rows)
+        raise UserError(
+            f"sampler.P is {P}, but only {len(classes)} identities have images in both modalities "
+            f"({alone}). Lower --config.sampler.P to at most {len(classes)} or train on more data."
+        )
+    most = max(len(rows[m][c]) for m in rows for c in classes)
+    table = np.zeros((2, len(classes), most), np.int32)
+    counts = np.zeros((2, len(classes)), np.int32)
+    for m in rows:
+        for number, c in enumerate(classes):
+            table[m, number, : len(rows[m][c])] = rows[m][c]
+            counts[m, number] = len(rows[m][c])
+    return IdentityTable(table, counts)
+
+
+def _rows_by_identity(identity, modality, wanted):
+    rows: dict[int, list[int]] = {}
+    for row in np.flatnonzero(modality == wanted):
+        rows.setdefault(int(identity[row]), []).append(int(row))
+    return rows
+
+
+def draw_batch(table: IdentityTable, key: Array, step: Int[Array, ""], P: int, K: int) -> Batch:
+    """Draw P identities and K images of each in each modality.
+
+    Identities never repeat within a batch. Images of an identity do not repeat while there are
+    K of them; with fewer, each is taken equally often, give or take one.
+
+    Args:
+        key: of the sampling stream.
+        step: number of the batch.
+    """
+    identities, most = table.rows.shape[1:]
+    # One draw for everything: each random call costs XLA half a second of compilation.
+    luck = jax.random.uniform(jax.random.fold_in(key, step), (identities + 2 * P * most,))
+    classes = jnp.argsort(luck[:identities])[:P].astype(jnp.int32)
+    luck = luck[identities:].reshape(2, P, most)
+    filled = jnp.arange(most)[None, None, :] < table.counts[:, classes][:, :, None]
+    places = jnp.argsort(jnp.where(filled, luck, jnp.inf), axis=2)
+    turns = jnp.arange(K)[None, None, :] % table.counts[:, classes][:, :, None]
+    chosen = jnp.take_along_axis(places, turns, axis=2)
+    rows = jnp.take_along_axis(table.rows[:, classes], chosen, axis=2).reshape(2, P * K)
+    return Batch(rows[VISIBLE], rows[INFRARED], jnp.repeat(classes, K, total_repeat_length=P * K))

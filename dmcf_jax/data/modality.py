@@ -1,0 +1,5 @@
+"""The two modalities: a property of an image, never of its place in a list."""
+
+VISIBLE = 0
+INFRARED = 1
+NAMES = ("visible", "infrared")

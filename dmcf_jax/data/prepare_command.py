@@ -1,0 +1,68 @@
+"""What `scripts/prepare_data.py` does with its flags."""
+
+from typing import Any
+
+from dmcf_jax.data.prepare import prepare
+from dmcf_jax.data.prepare_synthetic import prepare_synthetic, synthetic_source
+from dmcf_jax.data.prepared import NAMES
+from dmcf_jax.errors import UserError
+
+
+def run(options: Any) -> None:
+    """Prepare or verify as the flags in `options` say, and print a line for each result.
+
+    Raises:
+      UserError: flags that do not go together, or whatever stops the work.
+    """
+    _check(options)
+    if options.verify:
+        results = _verify(options)
+    elif options.dataset == "synthetic":
+        results = prepare_synthetic(
+            options.layout,
+            options.identities,
+            options.seed,
+            options.data_dir,
+            trial=options.trial,
+            progress=True,
+        )
+    else:
+        results = prepare(
+            options.dataset,
+            options.source,
+            options.data_dir,
+            trial=options.trial,
+            unofficial=options.unofficial,
+            progress=True,
+        )
+    for result in results:
+        print(
+            f"{result.path}: verified, every hash is right" if options.verify else result.summary()
+        )
+
+
+def _check(options: Any) -> None:
+    problems = []
+    allowed = (*NAMES, "synthetic")
+    if options.dataset not in allowed:
+        problems.append(f"--dataset={options.dataset}: choose one of {', '.join(allowed)}")
+    if not options.data_dir:
+        problems.append("--data_dir is missing: say where prepared data sets shall live")
+    if options.dataset == "synthetic" and options.source:
+        problems.append("--source does not go with --dataset=synthetic, which makes its own")
+    if problems:
+        raise UserError.listing("nothing was done:", problems)
+
+
+def _verify(options: Any) -> list:
+    from dmcf_jax.data.verify_records import verify_prepared
+
+    dataset, source = options.dataset, options.source
+    if dataset == "synthetic":
+        dataset = options.layout
+        source = synthetic_source(
+            options.layout, options.identities, options.seed, options.data_dir
+        )
+    return verify_prepared(
+        dataset, options.data_dir, trial=options.trial, source=source, progress=True
+    )

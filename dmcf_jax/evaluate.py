@@ -1,0 +1,166 @@
+"""Evaluation of a run by named protocols: embed the test split once, score, write, show."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dmcf_jax import from_config
+from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.data.prepared import read_facts
+from dmcf_jax.errors import UserError
+from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
+from dmcf_jax.evaluation.permutations import Permutations, find_permutations
+from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.query_expansion import QueryExpansion
+from dmcf_jax.evaluation.report import markdown_table, pool_trials, result_as_dict, write_report
+from dmcf_jax.evaluation.reranking import KReciprocal
+from dmcf_jax.progress import counting, say
+from dmcf_jax.trained import TrainedModel, load_trained
+
+# What papers report, evaluated when no protocol is named.
+USUAL = {
+    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
+    "sysu_mm01": (
+        "sysu_mm01/all/single/python-seeded",
+        "sysu_mm01/indoor/single/python-seeded",
+    ),
+    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
+}
+
+
+def evaluate(
+    workdir: str | Path,
+    protocol_names: Sequence[str] = (),
+    *,
+    step: int | None = None,
+    best: bool = False,
+    permutations_path: str | None = None,
+    flip: bool | None = None,
+    reranking: bool = False,
+    query_expansion: bool = False,
+) -> list[dict]:
+    """Evaluate a run and return its results, one dictionary a protocol.
+
+    They are also written to `<workdir>/evaluation/<protocol>.json` with a Markdown table and the
+    CMC curve as CSV and figure.
+
+    Args:
+        protocol_names: see `list_protocols`; by default the usual ones of the run's data set,
+            'all' for every one of it.
+        step, best: which checkpoint, see `load_trained`.
+        permutations_path: `rand_perm_cam.mat`, if it is not in the data set's `exp` folder.
+        flip: average over mirror images; None takes the config's setting.
+        reranking, query_expansion: post-processing, named in the result.
+
+    Raises:
+        UserError: for an unknown protocol, one of another data set, or a missing file or run.
+    """
+    trained = load_trained(workdir, step, best)
+    protocols = choose_protocols(trained.config.data.name, protocol_names)
+    permutations = _permutations(trained, protocols, permutations_path)
+    store = from_config.load_split(trained.config, ("test",))
+    results = score(
+        trained,
+        store,
+        embed_split(trained, store, flip),
+        protocols,
+        permutations=permutations,
+        flip=trained.config.evaluation.flip if flip is None else flip,
+        reranking=KReciprocal() if reranking else None,
+        query_expansion=QueryExpansion() if query_expansion else None,
+    )
+    for result in results:
+        say(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+    return results
+
+
+def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
+    """Return the protocols called `names`, held against the data set they are for.
+
+    Raises:
+        UserError: for an unknown name or a protocol of another data set.
+    """
+    if list(names) == ["all"]:
+        return [protocol for protocol in list_protocols() if protocol.dataset == dataset]
+    protocols = [find_protocol(name) for name in names or USUAL[dataset]]
+    foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
+    if foreign:
+        fitting = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
+        raise UserError(
+            f"this run's data set is {dataset}; {', '.join(foreign)} is of another. Use: {fitting}"
+        )
+    return protocols
+
+
+def embed_split(trained: TrainedModel, store: ImageStore, flip: bool | None) -> np.ndarray:
+    """Return the embeddings of a split [n d], showing progress."""
+    with counting("embedding batches") as progress:
+        return trained.embed(store, flip, progress)
+
+
+def score(
+    trained: TrainedModel,
+    store: ImageStore,
+    embeddings: np.ndarray,
+    protocols: Sequence[Protocol],
+    *,
+    permutations: Permutations | None = None,
+    flip: bool = False,
+    reranking: KReciprocal | None = None,
+    query_expansion: QueryExpansion | None = None,
+) -> list[dict]:
+    """Return a result dictionary for each protocol, with the facts of model and data."""
+    data = trained.config.data
+    facts = read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+    found = evaluate_protocols(
+        protocols,
+        embeddings,
+        store,
+        permutations=permutations,
+        first_trial=data.trial if data.name == "regdb" else 0,
+        reranking=reranking,
+        query_expansion=query_expansion,
+        options=("flip",) if flip else (),
+    )
+    data_facts = {key: facts[key] for key in ("dataset", "official", "counts", "source_sha256")}
+    return [
+        result_as_dict(
+            result, step=trained.step, chosen_by=trained.chosen_by, extra={"data": data_facts}
+        )
+        for result in found
+    ]
+
+
+def _permutations(trained, protocols, path):
+    if not any(protocol.needs_permutations for protocol in protocols):
+        return None
+    data = trained.config.data
+    source = read_facts(data.name, data.data_dir, None)["source"]
+    return find_permutations(source, path)
+
+
+def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Path) -> list[dict]:
+    """Pool finished RegDB trials, one run each, to mean and standard deviation.
+
+    Args:
+        workdirs: runs that were evaluated.
+        protocol_names: by default the usual ones of RegDB.
+        out: folder for the pooled results.
+    """
+    pooled = []
+    for protocol in choose_protocols("regdb", protocol_names):
+        files = [Path(workdir) / "evaluation" / f"{protocol.name}.json" for workdir in workdirs]
+        missing = [f"{file} is missing" for file in files if not file.exists()]
+        if missing:
+            raise UserError.listing(
+                "these runs are not evaluated:", missing, "Run scripts/evaluate.py on each first."
+            )
+        pooled.append(pool_trials([str(file) for file in files]))
+        say(f"wrote {write_report(pooled[-1], out)[0]}")
+    return pooled
+
+
+def show(results: Sequence[dict]) -> None:
+    """Print the results as a Markdown table on stdout."""
+    print(markdown_table(results))

@@ -1,0 +1,144 @@
+"""Which images make up a gallery: all of them, or a draw from each person's images in a camera.
+
+Draws are pure functions of the metadata and the trial. A directory is one identity in one camera,
+its images in the order of their paths, as in `sorted(os.listdir(...))` of the field's code.
+"""
+
+import dataclasses
+import hashlib
+import random
+from collections.abc import Iterable
+from typing import Protocol as Interface
+from typing import runtime_checkable
+
+import numpy as np
+from jaxtyping import Int
+
+from dmcf_jax.data import modality
+from dmcf_jax.errors import UserError
+from dmcf_jax.evaluation.permutations import CURE, Permutations
+
+DRAWS = ("all", "python-seeded", "official")
+
+
+@runtime_checkable
+class Metadata(Interface):
+    """What evaluation reads of a test split: four arrays `[n]`; `ImageStore` has them."""
+
+    identity: np.ndarray
+    camera: np.ndarray
+    modality: np.ndarray
+    path: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Images of one modality: of some cameras (None: any), all or a draw from each directory.
+
+    draw: 'all'; 'python-seeded' (the field's `random.seed(trial)` recipe); 'official'
+        (`rand_perm_cam.mat`).
+    shots: images drawn from each directory, or all it has when it has fewer.
+    """
+
+    modality: int
+    cameras: tuple[int, ...] | None = None
+    draw: str = "all"
+    shots: int | None = None
+
+    def __str__(self) -> str:
+        what = f"{modality.NAMES[self.modality]} images"
+        if self.cameras:
+            what += f" of cameras {', '.join(map(str, self.cameras))}"
+        if self.draw == "all":
+            return what
+        return f"{self.shots} of each identity's {what} in each camera ({self.draw})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Directories:
+    """Rows `[n]` in order of identity, camera, path, and where each directory starts."""
+
+    rows: Int[np.ndarray, " n"]
+    keys: list[tuple[int, int]]
+    parts: list[np.ndarray]
+
+
+def directories(metadata: Metadata, selection: Selection) -> Directories:
+    """Return the directories that a selection is made from; UserError when there is none."""
+    chosen = np.asarray(metadata.modality) == selection.modality
+    if selection.cameras is not None:
+        chosen &= np.isin(metadata.camera, selection.cameras)
+    rows = np.flatnonzero(chosen)
+    if len(rows) == 0:
+        raise UserError(f"the protocol needs {selection}; the data have none")
+    identity, camera = np.asarray(metadata.identity)[rows], np.asarray(metadata.camera)[rows]
+    order = np.lexsort((np.asarray(metadata.path)[rows].astype(str), camera, identity))
+    rows, identity, camera = rows[order], identity[order], camera[order]
+    new = np.flatnonzero((np.diff(identity) != 0) | (np.diff(camera) != 0)) + 1
+    keys = [(int(identity[at]), int(camera[at])) for at in (0, *new)]
+    return Directories(rows, keys, np.split(rows, new))
+
+
+def select(
+    selection: Selection,
+    available: Directories,
+    trial: int,
+    permutations: Permutations | None = None,
+) -> Int[np.ndarray, " rows"]:
+    """Return the rows of one trial: id-major, or camera-major for 'official'."""
+    if selection.draw == "all":
+        return available.rows
+    if selection.draw == "python-seeded":
+        return _draw_seeded(available, selection.shots, trial)
+    return _draw_official(available, selection.shots, trial, permutations)
+
+
+def _draw_seeded(available, shots, trial):
+    # One private generator for a trial, and one call for each directory in order: any other use
+    # of the stream would give other galleries than the field's.
+    stream = random.Random(trial)
+    drawn = []
+    for rows in available.parts:
+        if shots == 1:
+            drawn.append(stream.choice(rows))
+        else:
+            drawn.extend(stream.sample(list(rows), min(shots, len(rows))))
+    return np.array(drawn, dtype=np.int64)
+
+
+def _draw_official(available, shots, trial, permutations):
+    if permutations is None:
+        raise UserError(f"the official protocols need rand_perm_cam.mat.\n{CURE}")
+    _check_counts(available, permutations)
+    by_camera = sorted(
+        zip(available.keys, available.parts, strict=True), key=lambda item: item[0][::-1]
+    )
+    drawn = []
+    for (identity, camera), rows in by_camera:
+        numbers = permutations.images(camera, identity)[trial]
+        drawn.append(rows[numbers[:shots] - 1])
+    return np.concatenate(drawn)
+
+
+def _check_counts(available, permutations):
+    problems = []
+    for (identity, camera), rows in zip(available.keys, available.parts, strict=True):
+        listed = permutations.images(camera, identity).shape[1]
+        if listed != len(rows):
+            problems.append(
+                f"identity {identity}, camera {camera}: {len(rows)} images in the data, "
+                f"{listed} in the file"
+            )
+    if problems:
+        shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
+        raise UserError.listing(
+            f"{permutations.path} does not belong to these data:",
+            shown,
+            "Stray or missing images change every draw; check the data, or use a python-seeded "
+            "protocol.",
+        )
+
+
+def hash_paths(paths: Iterable[str]) -> str:
+    """Return the SHA-256 of the newline-joined relative paths, in hexadecimal."""
+    return hashlib.sha256("\n".join(map(str, paths)).encode()).hexdigest()

@@ -1,0 +1,226 @@
+"""Official scores of embeddings or distances that anyone made, from one `.npz` file.
+
+Arrays of the file: `query_features [q, d]`, `query_ids [q]`, `query_cameras [q]`,
+`gallery_features [g, d]`, `gallery_ids [g]`, `gallery_cameras [g]`. Cameras are needed where the
+protocol ignores by camera. With a distance matrix `[q, g]` in an `.npy` file the features are not
+needed. Nothing pickled is ever loaded.
+"""
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from dmcf_jax.errors import UserError
+from dmcf_jax.evaluation.distances import (
+    METRICS,
+    embedding_problems,
+    matrix_problems,
+    squared_norms,
+)
+from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
+from dmcf_jax.evaluation.ranking import LONGEST_CURVE, rank_distances, rank_queries, summarise
+
+# Ignore rule and CMC kind. A full protocol name is accepted too.
+FAMILIES = {
+    "plain": ("none", "image"),
+    "sysu_mm01": ("cam3-cam2", "identity"),
+    "regdb": ("none", "image"),
+    "llcm": ("same-identity-same-camera", "identity"),
+}
+SIDES = ("query", "gallery")
+UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
+CURE = "Write the file with numpy.savez(path, query_features=..., query_ids=..., ...)."
+
+
+def score(
+    features: str | None,
+    protocol: str = "plain",
+    *,
+    distances: str | None = None,
+    metric: str = "cosine",
+    max_rank: int = 20,
+) -> dict:
+    """Return protocol, cmc {'1': ...}, mAP, mINP (fractions), queries, valid_queries, gallery.
+
+    Args:
+        features: path of the `.npz` file.
+        protocol: plain, sysu_mm01, regdb, llcm, or the full name of a protocol: only its ignore
+            rule and kind of CMC matter here.
+        distances: path of an `.npy` matrix `[q, g]`, smaller is nearer, in place of the features;
+            it is read in blocks.
+        metric: cosine or euclidean; of no effect with `distances`.
+
+    Raises UserError that lists everything wrong with the files and choices.
+    """
+    problems = _choice_problems(features, protocol, metric, max_rank)
+    arrays = _read_arrays(features, distances is None, problems) if features else {}
+    matrix = _read_matrix(distances, problems) if distances else None
+    ignore, cmc = _rules(protocol, problems)
+    _check_labels(arrays, matrix, ignore, problems)
+    if matrix is None:
+        _check_features(arrays, metric, problems)
+    if problems:
+        raise UserError.listing("cannot score:", problems, CURE)
+    labels = [arrays.get(f"{side}_{kind}") for kind in ("ids", "cameras") for side in SIDES]
+    if matrix is None:
+        sides = [arrays[f"{side}_features"] for side in SIDES]
+        ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
+    else:
+        ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
+    return _as_json(protocol, summarise(ranked, max_rank))
+
+
+def _as_json(protocol, metrics):
+    return {
+        "protocol": protocol,
+        "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
+        "mAP": metrics.mAP,
+        "mINP": metrics.mINP,
+        "queries": metrics.queries,
+        "valid_queries": metrics.valid_queries,
+        "gallery": metrics.gallery,
+    }
+
+
+def _choice_problems(features, protocol, metric, max_rank):
+    problems = []
+    if not features:
+        problems.append("--features is missing: the .npz file with identities and features")
+    if metric not in METRICS:
+        problems.append(f"--metric={metric}: must be one of {', '.join(METRICS)}")
+    if not 1 <= max_rank <= LONGEST_CURVE:
+        problems.append(f"--max_rank={max_rank}: must be between 1 and {LONGEST_CURVE}")
+    return problems
+
+
+def _rules(protocol, problems):
+    if protocol in FAMILIES:
+        return FAMILIES[protocol]
+    if protocol in (known.name for known in list_protocols()):
+        found = find_protocol(protocol)
+        return found.ignore, found.cmc
+    problems.append(f"--protocol={protocol}: must be one of {', '.join(FAMILIES)} or a full name")
+    return FAMILIES["plain"]
+
+
+def _read_arrays(path, with_features, problems):
+    """Return the arrays that could be read; note what could not."""
+    wanted = [f"{side}_{kind}" for side in SIDES for kind in ("features", "ids", "cameras")]
+    if not with_features:
+        wanted = [name for name in wanted if not name.endswith("features")]
+    try:
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.lib.npyio.NpzFile):
+                return _unpack(archive, path, wanted, problems)
+            problems.append(f"{path}: one array, not an .npz archive of named arrays")
+    except UNREADABLE as error:
+        problems.append(f"{path}: {_reason(error)}")
+    return {}
+
+
+def _unpack(archive, path, wanted, problems):
+    arrays = {}
+    for name in wanted:
+        if name not in archive.files:
+            if not name.endswith("cameras"):
+                problems.append(f"{path}: {name} is missing (it has {archive.files})")
+            continue
+        try:
+            arrays[name] = archive[name]
+        except UNREADABLE as error:
+            problems.append(f"{name}: {_reason(error)}")
+    return arrays
+
+
+def _read_matrix(path, problems):
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UNREADABLE as error:
+        problems.append(f"{path}: {_reason(error)}")
+        return np.empty((0, 0))
+    if not isinstance(matrix, np.ndarray):
+        matrix.close()
+        problems.append(f"{path}: an archive, where one .npy array [queries, gallery] is expected")
+        return np.empty((0, 0))
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
+        problems.append(f"{path}: {_described(matrix)}, expected real numbers [queries, gallery]")
+        return np.empty((0, 0))
+    problems.extend(f"{path}: {problem}" for problem in matrix_problems(matrix))
+    return matrix
+
+
+def _reason(error):
+    text = str(error)
+    if "allow_pickle" in text or "Python objects" in text:
+        return "holds pickled Python objects, which can run code and are never loaded"
+    return f"cannot be read ({type(error).__name__}: {text})"
+
+
+def _described(array):
+    return f"{array.dtype} of shape {list(array.shape)}"
+
+
+def _check_labels(arrays, matrix, ignore, problems):
+    """Check identities and cameras, and turn them into int64."""
+    for side in SIDES:
+        ids = arrays.get(f"{side}_ids")
+        for kind in ("ids", "cameras"):
+            name = f"{side}_{kind}"
+            if name in arrays:
+                problem = _label_problem(arrays[name], kind, ids)
+                problems.extend([f"{name}: {problem}"] if problem else [])
+                if not problem:
+                    arrays[name] = arrays[name].astype(np.int64)
+            elif kind == "cameras" and ignore != "none" and arrays:
+                problems.append(f"{name} is missing: the protocol ignores images by camera")
+    if matrix is not None and matrix.size:
+        _check_shape(matrix, arrays, problems)
+
+
+def _label_problem(labels, kind, ids):
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        return f"{_described(labels)}, expected one list of whole numbers"
+    if len(labels) == 0:
+        return "empty"
+    if ids is not None and ids.ndim == 1 and len(labels) != len(ids):
+        return f"{len(labels)} of them for {len(ids)} identities"
+    if labels.min() < 0:
+        row = int(np.argmax(labels < 0))
+        return f"{int((labels < 0).sum())} are negative, the first in row {row}: {labels[row]}"
+    limit = np.iinfo(np.int64 if kind == "ids" else np.int32).max
+    return f"{labels.max()} is too large" if labels.max() > limit else None
+
+
+def _check_shape(matrix, arrays, problems):
+    for side, number in zip(SIDES, matrix.shape, strict=True):
+        ids = arrays.get(f"{side}_ids")
+        if ids is not None and ids.ndim == 1 and len(ids) != number:
+            problems.append(
+                f"distances of shape {list(matrix.shape)} for {len(ids)} {side} identities"
+            )
+
+
+def _check_features(arrays, metric, problems):
+    """Check features and turn them into float32."""
+    for side in SIDES:
+        name = f"{side}_features"
+        if name not in arrays:
+            continue
+        features, ids = arrays[name], arrays.get(f"{side}_ids")
+        if features.ndim != 2 or features.dtype.kind not in "fiu" or 0 in features.shape:
+            problems.append(f"{name}: {_described(features)}, expected real numbers [n, d]")
+            continue
+        if ids is not None and ids.ndim == 1 and len(ids) != len(features):
+            problems.append(f"{name}: {len(features)} rows for {len(ids)} {side}_ids")
+        with np.errstate(over="ignore"):
+            arrays[name] = features.astype(np.float32, copy=False)
+        problems.extend(embedding_problems(squared_norms(arrays[name]), name, metric))
+    widths = {side: arrays[f"{side}_features"].shape[1:] for side in SIDES
+              if f"{side}_features" in arrays}  # fmt: skip
+    if len(widths) == 2 and widths["query"] != widths["gallery"]:
+        problems.append(
+            f"query_features have shape {list(arrays['query_features'].shape)}, gallery_features "
+            f"{list(arrays['gallery_features'].shape)}: the second sizes must be equal"
+        )

@@ -1,0 +1,116 @@
+"""ResNet with bottlenecks, equal to torchvision's ResNet-50 number for number.
+
+Parts carry torchvision's names (`conv1`, `bn1`, `layer1_0/conv1`, ...; a dot becomes `_` between
+stage and block), so that the table in `dmcf_jax/pretrained.py` stays short. Paddings are written
+out: XLA's 'SAME' differs from PyTorch's at stride 2.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from dmcf_jax.features import STAGES
+from dmcf_jax.models.convolution import Conv, max_pool_3x3
+
+EXPANSION = 4
+
+
+def batch_norm(train: bool, dtype: Any, name: str) -> nn.BatchNorm:
+    """Return batch norm over all rows with PyTorch's constants (its momentum 0.1 is our 0.9).
+
+    Statistics are float32 whatever `dtype`. The running variance is the biased one, PyTorch's
+    the unbiased: they differ by n / (n - 1) with n the number of values for a channel.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
+    )
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3, 1x1 convolutions around a shortcut; the stride sits on the 3x3.
+
+    Attributes:
+        width: channels inside; the output has `EXPANSION * width`.
+        stride: of the 3x3 convolution and the shortcut.
+        dtype: of the computation.
+        form: see `dmcf_jax.models.convolution.convolve`.
+    """
+
+    width: int
+    stride: int = 1
+    dtype: Any = jnp.float32
+    form: str = "library"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"], train: bool) -> Float[Array, "n y x o"]:
+        """Return the block's output, after its last ReLU."""
+        conv = partial(Conv, dtype=self.dtype, form=self.form)
+        norm = partial(batch_norm, train, self.dtype)
+        y = nn.relu(norm("bn1")(conv(self.width, 1, name="conv1")(x)))
+        y = nn.relu(norm("bn2")(conv(self.width, 3, self.stride, name="conv2")(y)))
+        y = norm("bn3")(conv(EXPANSION * self.width, 1, name="conv3")(y))
+        if x.shape != y.shape:
+            shortcut = conv(EXPANSION * self.width, 1, self.stride, name="downsample_conv")(x)
+            x = norm("downsample_bn")(shortcut)
+        return nn.relu(y + x)
+
+
+class ResNet(nn.Module):
+    """A run of consecutive parts of a ResNet, by default all of it without the classifier.
+
+    Attributes:
+        stage_sizes: blocks in layer1..layer4.
+        width: channels of the stem; stage i is `EXPANSION * width * 2**i` wide.
+        last_stride: of layer4, 2 as published or 1.
+        parts: consecutive names out of `STAGES`, what this module holds.
+        dtype: of the computation; parameters are float32.
+        form: see `dmcf_jax.models.convolution.convolve`.
+        remat: recompute each block in the backward pass instead of keeping its activations.
+    """
+
+    stage_sizes: tuple[int, ...] = (3, 4, 6, 3)
+    width: int = 64
+    last_stride: int = 2
+    parts: tuple[str, ...] = STAGES
+    dtype: Any = jnp.float32
+    form: str = "library"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n h w c"], train: bool) -> dict[str, Array]:
+        """Return the output of every part, NHWC, by name.
+
+        Args:
+            x: normalised images if the first part is the stem, else the part before's output.
+            train: use batch statistics and update the running ones.
+        """
+        outputs = {}
+        for part in self.parts:
+            with jax.named_scope(part):
+                x = self._stem(x, train) if part == "stem" else self._stage(part, x, train)
+            outputs[part] = x
+        return outputs
+
+    def _stem(self, x, train):
+        x = Conv(self.width, 7, 2, self.dtype, self.form, name="conv1")(x)
+        x = nn.relu(batch_norm(train, self.dtype, "bn1")(x))
+        return max_pool_3x3(x, self.form)
+
+    def _stage(self, part, x, train):
+        index = STAGES.index(part) - 1
+        first_stride = (1, 2, 2, self.last_stride)[index]
+        block_class = nn.remat(Bottleneck, static_argnums=(2,)) if self.remat else Bottleneck
+        for number in range(self.stage_sizes[index]):
+            stride = first_stride if number == 0 else 1
+            block = block_class(
+                self.width * 2**index, stride, self.dtype, self.form, name=f"{part}_{number}"
+            )
+            x = block(x, train)
+        return x
+
+
+ResNet50 = partial(ResNet, stage_sizes=(3, 4, 6, 3), width=64)

@@ -1,0 +1,24 @@
+"""Named streams of randomness: one typed key each, folded with the step where it is used."""
+
+import zlib
+from typing import NamedTuple
+
+import jax
+from jaxtyping import Array
+
+
+class Keys(NamedTuple):
+    """The keys that a step folds with its number; never stored in the state."""
+
+    sampling: Array
+    augmentation: Array
+
+
+def stream(seed: int, name: str) -> Array:
+    """Return the key of the stream `name`: independent of the other streams and of order."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def training_keys(seed: int) -> Keys:
+    """Return the keys of sampling and augmentation."""
+    return Keys(stream(seed, "sampling"), stream(seed, "augmentation"))

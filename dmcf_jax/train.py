@@ -1,0 +1,134 @@
+"""Training, from a config and a workdir to a trained state: the story, read downwards."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from dmcf_jax import from_config, mesh, run_folder
+from dmcf_jax.checkpoint import Checkpoints
+from dmcf_jax.config import validate
+from dmcf_jax.data.feed import DeviceFeed, HostFeed, choose_placement, device_memory
+from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
+from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.evaluation.judge import make_judge
+from dmcf_jax.init_from import overlay, start_from
+from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.models.parameter_table import parameter_table
+from dmcf_jax.pretrained import load_resnet, stream_weights
+from dmcf_jax.progress import say, timed
+from dmcf_jax.streams import stream, training_keys
+from dmcf_jax.train_loop import Loop
+from dmcf_jax.train_step import TrainState, make_state, make_train_step
+
+
+def train(config: ConfigDict, workdir: str | Path) -> TrainState:
+    """Train by `config` in `workdir`, from where it stands, and return the final state.
+
+    Everything a user can get wrong is checked before the folder is written to.
+
+    Raises:
+        UserError: for a config that cannot be run, missing data, a workdir of another config or
+            in use, and a loss that stops being finite.
+    """
+    workdir = Path(workdir)
+    validate(config)
+    run_folder.refuse_other_config(workdir, config)
+    store = from_config.load_split(config, config.data.train_splits)
+    store, held_out = _hold_out(config, store)
+    table = identity_table(store.identity, store.modality, config.sampler.P)
+    devices = mesh.make_mesh()
+    P, K = config.sampler.P, config.sampler.K
+    mesh.check_divides(P * K, devices.size, P, K)
+    with run_folder.locked(workdir), Checkpoints(workdir, config.train.keep_best) as checkpoints:
+        return _run(config, workdir, store, held_out, table, devices, checkpoints)
+
+
+def _hold_out(config, store):
+    """Split off the identities that training must not see because it is evaluated on them."""
+    held_out = np.isin(store.identity, from_config.held_out_identities(config, store.identity))
+    return store.select(~held_out), store.select(held_out)
+
+
+def _write_classes(workdir: Path, store: ImageStore, table: IdentityTable) -> None:
+    """Write which identity each class stands for: class c is the c-th of the list."""
+    identities = store.identity[table.rows[0, :, 0]].tolist()
+    run_folder.write_atomically(workdir / "classes.json", json.dumps(identities) + "\n")
+
+
+def _run(config, workdir, store, held_out, table, devices, checkpoints):
+    classes = table.counts.shape[1]
+    model = from_config.build_model(config, classes)
+    state = _start_state(config, model, devices, checkpoints)
+    # Only now is the folder this run's: weights that cannot be read leave it free.
+    run_folder.claim(workdir, config)
+    _write_classes(workdir, store, table)
+    start = int(state.step)
+    say(parameter_table(state.params))
+    steps = config.train.steps
+    if start >= steps:
+        say(f"{workdir} is trained: it stands at step {start} of {steps}.")
+        return state
+    feed = _make_feed(config, store, table, devices)
+    step_fn = feed.bind(
+        make_train_step(
+            model,
+            from_config.build_optimizer(config),
+            from_config.build_schedules(config),
+            from_config.build_recipe(config),
+        )
+    )
+    sources = feed.sources(start)
+    keys = jax.device_put(training_keys(config.seed), mesh.replicated(devices))
+    source = next(sources)
+    with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
+        jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
+        compiled = jitted.lower(state, source, keys).compile()
+    judge = make_judge(config, model, held_out, devices)
+    loop = Loop(config, workdir, checkpoints, compiled, keys, judge)
+    return loop.run(state, source, sources)
+
+
+def _start_state(config, model, devices, checkpoints) -> TrainState:
+    """Return the latest checkpoint's state, or a fresh one, born on its devices."""
+    optimizer = from_config.build_optimizer(config)
+    variables = variable_shapes(model, tuple(config.data.size))
+    everywhere = mesh.replicated(devices)
+    if checkpoints.steps():
+        shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
+        state = checkpoints.load(mesh.placed(shapes, everywhere))
+        say(f"continuing from the checkpoint of step {int(state.step)}")
+        return state
+    create = jax.jit(
+        lambda normals, given: make_state(overlay(cut(variables, normals), given), optimizer),
+        out_shardings=everywhere,
+    )
+    given = _given_weights(config, variables)
+    return create(draw_normals(variables, stream(config.seed, "init")), given)
+
+
+def _given_weights(config, shapes) -> dict:
+    """Return the variables that do not start at random: a part of a tree like `shapes`."""
+    if config.init_from:
+        given, notes = start_from(shapes, config.init_from)
+        for note in [f"starting from the weights of {config.init_from}", *notes]:
+            say(note)
+        return given
+    if not config.model.pretrained:
+        say("NOTE: both streams start at random weights (model.pretrained is empty).")
+        return {}
+    say(f"both streams start from {config.model.pretrained}")
+    sizes, width = tuple(config.model.stage_sizes), config.model.width
+    return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
+
+
+def _make_feed(config, store, table, devices):
+    P, K = config.sampler.P, config.sampler.K
+    memory = device_memory(jax.devices()[0])
+    placement = choose_placement(config.data.placement, store.images.nbytes, memory)
+    say(f"{len(store.images)} training images ({store.images.nbytes / 1e6:.0f} MB): {placement}")
+    if placement == "device":
+        return DeviceFeed(store.images, table, P, K, devices)
+    return HostFeed(store.images, table, P, K, devices, training_keys(config.seed).sampling)

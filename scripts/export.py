@@ -1,0 +1,26 @@
+"""Export a run: one StableHLO file that embeds images, or weights for PyTorch.
+
+python scripts/export.py --workdir=runs/regdb --format=stablehlo
+python scripts/export.py --workdir=runs/regdb --format=torch --out=exported
+"""
+
+from absl import flags
+
+from dmcf_jax import command_line
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run", required=True)
+_FORMAT = flags.DEFINE_enum("format", "stablehlo", ["stablehlo", "torch", "onnx"], "What to write")
+_OUT = flags.DEFINE_string("out", None, "File (stablehlo) or folder (torch); default in workdir")
+_STEP = flags.DEFINE_integer("step", None, "Checkpoint; by default the last")
+_BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_best kept")
+
+
+def main() -> None:
+    """Do what the flags ask for."""
+    from dmcf_jax.export_run import export_run
+
+    print(export_run(_WORKDIR.value, _FORMAT.value, _OUT.value, step=_STEP.value, best=_BEST.value))
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,116 @@
+"""Make the golden tensors of tests/test_golden.py with PyTorch (needs the `torch` extra).
+
+python scripts/make_golden.py
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import golden_network as network  # noqa: E402
+
+from benchmarks import torch_dmcf  # noqa: E402
+
+SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH}
+
+
+def fill(module: torch.nn.Module) -> torch.nn.Module:
+    """Give every tensor of `module` the value that its name stands for."""
+    values = {
+        name: value if name.endswith("num_batches_tracked") else _value(name, value)
+        for name, value in module.state_dict().items()
+    }
+    module.load_state_dict(values)
+    return module
+
+
+def _value(name, like):
+    return torch.from_numpy(network.tensor(name, tuple(like.shape)))
+
+
+def batch(number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the pairs of step `number`: visible, infrared (NCHW) and labels."""
+    pair = [
+        torch.from_numpy(network.normalise(network.images(f"{kind} {number}", len(network.LABELS))))
+        for kind in ("visible", "infrared")
+    ]
+    return *(images.permute(0, 3, 1, 2) for images in pair), torch.tensor(network.LABELS)
+
+
+def activations() -> dict[str, np.ndarray]:
+    """Return every part's output of one ResNet, in evaluation and in training mode."""
+    visible, _, _ = batch(0)
+    resnet = fill(torch_dmcf.ResNet(**SIZES))
+    found = {}
+    for mode in (False, True):
+        with torch.no_grad():
+            outputs = resnet.train(mode)(visible[:3])
+        found |= {f"{'train' if mode else 'eval'}/{part}": x for part, x in outputs.items()}
+    return as_arrays(found)
+
+
+def gradients() -> dict[str, np.ndarray]:
+    """Return the losses of one batch and the gradient of eq. 15 by parameter."""
+    model = make_dmcf()
+    visible, infrared, labels = batch(0)
+    found = torch_dmcf.losses(
+        *model(visible, infrared), torch.cat([labels, labels]), network.MARGIN
+    )
+    torch_dmcf.total_loss(found, model.log_variance, True).backward()
+    losses = {f"loss/L{i}": value.detach() for i, (_, value) in enumerate(found, start=1)}
+    return as_arrays(losses | {name: value.grad for name, value in model.named_parameters()})
+
+
+def five_steps() -> dict[str, np.ndarray]:
+    """Return the losses, all tensors after the steps and each norm's values for a channel."""
+    model = make_dmcf()
+    adam = torch_dmcf.make_adam(model, *network.RATES.values())
+    counts: dict[str, torch.Tensor] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.register_forward_hook(_count_values(counts, name))
+    losses = {}
+    for step in range(network.STEPS):
+        weighted = step >= network.WEIGHTING_STARTS_AT
+        loss = torch_dmcf.train_step(model, adam, *batch(step), network.MARGIN, weighted)
+        losses[f"loss/{step}"] = loss
+    tensors = {k: v for k, v in model.state_dict().items() if "num_batches" not in k}
+    return as_arrays(tensors | counts | losses)
+
+
+def _count_values(counts, name):
+    def note(module, inputs, output):
+        counts[f"count/{name}"] = torch.tensor(output.numel() // output.shape[1])
+
+    return note
+
+
+def make_dmcf() -> torch_dmcf.DMCF:
+    """Return the reduced DMCF in training mode."""
+    d, identities = network.EMBEDDING_DIM, network.IDENTITIES
+    return fill(torch_dmcf.DMCF(identities, **SIZES, d=d)).train()
+
+
+def as_arrays(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Return the tensors for `np.savez`."""
+    return {name: value.detach().numpy() for name, value in tensors.items()}
+
+
+def main() -> None:
+    """Write the three files."""
+    torch.set_num_threads(1)
+    folder = ROOT / "tests" / "golden"
+    folder.mkdir(exist_ok=True)
+    for make in (activations, gradients, five_steps):
+        path = folder / f"{make.__name__}.npz"
+        np.savez_compressed(path, **make())
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The reduced network of the golden tests: weights and images made from names, so not stored.
+
+NumPy only: `scripts/make_golden.py` imports it beside PyTorch, `test_golden.py` beside JAX.
+Names and shapes are PyTorch's.
+"""
+
+import zlib
+
+import numpy as np
+
+STAGE_SIZES, WIDTH, EMBEDDING_DIM, IDENTITIES = (2, 1, 1, 1), 4, 8, 3
+HEIGHT, WIDTH_OF_IMAGE = 96, 48
+LABELS = (0, 0, 1, 1, 2, 2)
+STEPS, WEIGHTING_STARTS_AT, MARGIN = 5, 2, 1.8
+RATES = {"backbone": 0.001, "heads": 0.01, "log_variance": 0.01}
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+# Chosen so that no gradient is so near to zero that rounding decides its sign: Adam's first steps
+# are the signs of gradients, and one that flips moves a parameter by twice the learning rate.
+SALT = 89
+
+
+def _draw(name):
+    # RandomState, because its numbers are promised to stay the same in every NumPy.
+    return np.random.RandomState(zlib.crc32(f"{SALT} {name}".encode()))
+
+
+def tensor(name, shape):
+    """Return the value of the parameter or statistic `name`, float32."""
+    draw, leaf = _draw(name), name.rpartition(".")[2]
+    if leaf == "running_var":
+        value = draw.uniform(0.5, 1.5, shape)
+    elif len(shape) > 1:
+        value = draw.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+    elif name == "log_variance":
+        value = draw.uniform(-0.5, 0.5, shape)
+    else:
+        value = draw.uniform(-0.2, 0.2, shape) + (leaf == "weight")
+    return value.astype(np.float32)
+
+
+def images(name, count):
+    """Return uint8 images [count h w 3]."""
+    return _draw(name).randint(0, 256, (count, HEIGHT, WIDTH_OF_IMAGE, 3)).astype(np.uint8)
+
+
+def normalise(raw):
+    """Return float32 images as the network takes them, NHWC."""
+    return ((raw / 255.0 - np.array(MEAN)) / np.array(DEVIATION)).astype(np.float32)
