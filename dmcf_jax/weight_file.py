@@ -46,15 +46,15 @@ def _read_safetensors(path):
 
 def _fetch(address: str) -> Path:
     """Return where the hub's file lies in its cache, fetched if it is not there."""
+    repository = address.removeprefix(HUB).strip("/")
+    if repository.count("/") != 1:
+        raise UserError(f"{address} is no repository; expected {HUB}owner/name")
     try:
         import huggingface_hub
     except ImportError:
         raise UserError(
             f"{address} needs huggingface_hub: pip install 'dmcf_jax[hub]', or name a file."
         ) from None
-    repository = address.removeprefix(HUB).strip("/")
-    if repository.count("/") != 1:
-        raise UserError(f"{address} is no repository; expected {HUB}owner/name")
     try:
         return Path(huggingface_hub.hf_hub_download(repository, "model.safetensors"))
     # Its errors have many unrelated classes (HTTP, cache, validation).
