@@ -8,6 +8,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from dmcf_jax import hosts
 from dmcf_jax.config import weighting_start
 from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.models.dmcf import DMCF
@@ -62,22 +63,24 @@ def build_recipe(config: ConfigDict) -> Recipe:
         margin=config.loss.margin,
         mining_starts_at=config.loss.triplet_start_step,
         weighting_starts_at=weighting_start(config),
+        skip_non_finite=config.train.skip_non_finite > 0,
     )
 
 
 def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
     """Return the decoded images of `splits` of the config's data set."""
     data = config.data
-    return load_images(
-        data.name,
-        data.data_dir,
-        tuple(splits),
-        tuple(data.size),
-        trial=data.trial if data.name == "regdb" else None,
-        filter=data.filter,
-        cache_dir=data.cache_dir or None,
-        progress=True,
-    )
+    with hosts.first_alone():  # it fills the cache, if need be
+        return load_images(
+            data.name,
+            data.data_dir,
+            tuple(splits),
+            tuple(data.size),
+            trial=data.trial if data.name == "regdb" else None,
+            filter=data.filter,
+            cache_dir=data.cache_dir or None,
+            progress=hosts.is_first(),
+        )
 
 
 def held_out_identities(config: ConfigDict, identity: np.ndarray) -> np.ndarray:

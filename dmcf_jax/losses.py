@@ -22,8 +22,11 @@ def pairwise_distances(embeddings: Float[Array, "n d"]) -> Float[Array, "n n"]:
     `where`s are needed, since a gradient of infinity times zero is NaN.
     """
     products = jnp.matmul(embeddings, embeddings.T, precision=jax.lax.Precision.HIGHEST)
-    squares = jnp.diagonal(products)
-    squared = jnp.maximum(squares[:, None] + squares[None, :] - 2.0 * products, 0.0)
+    # The diagonal as sums with one term that is not 0: rows stay on their device where taking it
+    # by index would collect the matrix.
+    own = jnp.where(jnp.eye(len(products), dtype=bool), products, 0.0)
+    squares = own.sum(axis=1)[:, None] + own.sum(axis=0)[None, :]
+    squared = jnp.maximum(squares - 2.0 * products, 0.0)
     apart = squared > 0.0
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1.0)), 0.0)
 

@@ -4,12 +4,72 @@ One axis, 'data'. Parameters are replicated, batches are split over their rows. 
 collectives, so that a batch means the same on one device and on many.
 """
 
+import os
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dmcf_jax.errors import UserError
+
+# A process that says nothing for so long is taken for dead, and the others end. A loaded host may
+# be late by seconds; JAX's own bound of 100 s is long to wait for.
+HEARTBEAT_SECONDS = 30
+START_SECONDS = 300
+# Where launchers say how many processes they started, and what is there only if JAX can find out
+# the rest. In a SLURM allocation outside srun the count is set too, but nothing was launched.
+LAUNCHED = {"SLURM_NTASKS": "SLURM_STEP_NODELIST", "OMPI_COMM_WORLD_SIZE": "OMPI_MCA_orte_hnp_uri"}
+
+
+def start_hosts(
+    multihost: bool | None = None,
+    coordinator: str | None = None,
+    process_count: int | None = None,
+    process_id: int | None = None,
+) -> bool:
+    """Join the processes of a run on several hosts; call it before anything asks for a device.
+
+    Args:
+        multihost: None to join where arguments are given or the environment shows that SLURM or
+            Open MPI started several processes; False never to join.
+        coordinator: host:port of process 0, where all meet.
+        process_count: how many processes there are.
+        process_id: which one this is, from 0. What is None is asked of SLURM, TPU or Open MPI.
+
+    Returns:
+        Whether this process is one of several that joined.
+
+    Raises:
+        UserError: for arguments that are incomplete or wrong, and when the others do not come.
+    """
+    given = [value for value in (coordinator, process_count, process_id) if value is not None]
+    if multihost is False or not (multihost or given or _launched_many()):
+        return False
+    if coordinator is not None and not coordinator.rpartition(":")[2].isdecimal():
+        raise UserError(f"--coordinator={coordinator}: expected host:port of process 0")
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            process_count,
+            process_id,
+            initialization_timeout=START_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"the processes of this run cannot be joined: {error} Where neither SLURM, TPU nor "
+            "Open MPI tells, name --coordinator=HOST:PORT --process_count=N --process_id=I."
+        ) from error
+    return True
+
+
+def _launched_many() -> bool:
+    """Return whether a launcher that JAX knows started several processes."""
+    return any(
+        os.environ.get(count, "1") != "1" and sign in os.environ for count, sign in LAUNCHED.items()
+    )
 
 
 def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
@@ -17,6 +77,21 @@ def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
     devices = devices if devices is not None else jax.devices()
     # Auto: the compiler propagates shardings. The default of make_mesh would demand them by hand.
     return jax.make_mesh((len(devices),), ("data",), (AxisType.Auto,), devices=devices)
+
+
+def ranking_mesh(of_this_process: bool = False) -> Mesh:
+    """Return the mesh that shares the ranking: all devices, of CPUs one for each process.
+
+    CPU devices beyond the first are virtual and share its cores.
+
+    Args:
+        of_this_process: leave out the devices of other processes.
+    """
+    devices = jax.local_devices() if of_this_process else jax.devices()
+    if devices[0].platform == "cpu":
+        devices = list({device.process_index: device for device in reversed(devices)}.values())
+        devices.reverse()
+    return make_mesh(devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -29,11 +104,39 @@ def by_row(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
+def by_column(mesh: Mesh) -> NamedSharding:
+    """Return the sharding of arrays split along their second axis."""
+    return NamedSharding(mesh, PartitionSpec(None, "data"))
+
+
 def placed(shapes: Any, sharding: NamedSharding) -> Any:
     """Return a tree of shapes that says where their arrays shall lie."""
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
     )
+
+
+def put(tree: Any, sharding: NamedSharding) -> Any:
+    """Return `tree` under `sharding`; every process holds the whole and sends only its part."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(lambda leaf: _assembled(leaf, sharding), tree)
+
+
+def _assembled(leaf, sharding):
+    if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
+        return leaf
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_assembled(jax.random.key_data(leaf), sharding))
+    whole = np.asarray(leaf)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+def fetch(array: jax.Array) -> np.ndarray:
+    """Return `array` whole, on every process; all must ask for it."""
+    if array.is_fully_addressable or array.is_fully_replicated:
+        return np.asarray(array)
+    return multihost_utils.process_allgather(array, tiled=True)
 
 
 def check_divides(pairs: int, devices: int, P: int, K: int) -> None:

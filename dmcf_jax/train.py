@@ -1,5 +1,6 @@
 """Training, from a config and a workdir to a trained state: the story, read downwards."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,14 +8,16 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax import from_config, mesh, run_folder
+from dmcf_jax import from_config, hosts, mesh, run_folder
 from dmcf_jax.checkpoint import Checkpoints
-from dmcf_jax.config import validate
+from dmcf_jax.config import flatten, validate
 from dmcf_jax.data.feed import DeviceFeed, HostFeed, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.judge import make_judge
 from dmcf_jax.init_from import overlay, start_from
+from dmcf_jax.interruption import Interruption
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.models.parameter_table import parameter_table
 from dmcf_jax.pretrained import load_resnet, stream_weights
@@ -24,16 +27,24 @@ from dmcf_jax.train_loop import Loop
 from dmcf_jax.train_step import TrainState, make_state, make_train_step
 
 
-def train(config: ConfigDict, workdir: str | Path) -> TrainState:
+def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> TrainState:
     """Train by `config` in `workdir`, from where it stands, and return the final state.
 
     Everything a user can get wrong is checked before the folder is written to.
 
+    Args:
+        step: go back to this checkpoint and move later ones to `<workdir>/set_aside`; by default
+            the latest is continued.
+
     Raises:
         UserError: for a config that cannot be run, missing data, a workdir of another config or
-            in use, and a loss that stops being finite.
+            in use, a damaged checkpoint, a disk that fails, and a loss that stops being finite.
     """
-    workdir = Path(workdir)
+    with Interruption() as interruption:
+        return _train(config, Path(workdir), step, interruption)
+
+
+def _train(config, workdir, step, interruption):
     validate(config)
     run_folder.refuse_other_config(workdir, config)
     store = from_config.load_split(config, config.data.train_splits)
@@ -42,8 +53,41 @@ def train(config: ConfigDict, workdir: str | Path) -> TrainState:
     devices = mesh.make_mesh()
     P, K = config.sampler.P, config.sampler.K
     mesh.check_divides(P * K, devices.size, P, K)
-    with run_folder.locked(workdir), Checkpoints(workdir, config.train.keep_best) as checkpoints:
-        return _run(config, workdir, store, held_out, table, devices, checkpoints)
+    with (
+        run_folder.locked(workdir) as held,
+        _disk_told(workdir),
+        Checkpoints(workdir, config.train.keep_best) as checkpoints,
+    ):
+        hosts.agree(
+            {
+                "the config": flatten(config),
+                "the training images": [store.path.tolist(), table.counts.tolist()],
+                "the workdir": held.owner(),
+                "its checkpoints": checkpoints.steps(),
+            }
+        )
+        if step is not None:
+            _go_back(checkpoints, step)
+        guards = (checkpoints, held, interruption)
+        return _run(config, workdir, store, held_out, table, devices, guards)
+
+
+@contextlib.contextmanager
+def _disk_told(workdir):
+    """Tell of a disk that is full, read-only or gone in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or workdir} cannot be written ({error.strerror or error}). The "
+            f"checkpoints in {workdir} are as they were: make room or mend the disk, then run the "
+            "same command, which continues from the last one."
+        ) from error
+
+
+def _go_back(checkpoints, step):
+    for path in checkpoints.set_aside_after(step):
+        say(f"going back to step {step}: moved a later checkpoint to {path}")
 
 
 def _hold_out(config, store):
@@ -58,13 +102,15 @@ def _write_classes(workdir: Path, store: ImageStore, table: IdentityTable) -> No
     run_folder.write_atomically(workdir / "classes.json", json.dumps(identities) + "\n")
 
 
-def _run(config, workdir, store, held_out, table, devices, checkpoints):
+def _run(config, workdir, store, held_out, table, devices, guards):
+    checkpoints, held, interruption = guards
     classes = table.counts.shape[1]
     model = from_config.build_model(config, classes)
     state = _start_state(config, model, devices, checkpoints)
     # Only now is the folder this run's: weights that cannot be read leave it free.
-    run_folder.claim(workdir, config)
-    _write_classes(workdir, store, table)
+    if hosts.is_first():
+        run_folder.claim(workdir, config)
+        _write_classes(workdir, store, table)
     start = int(state.step)
     say(parameter_table(state.params))
     steps = config.train.steps
@@ -81,13 +127,14 @@ def _run(config, workdir, store, held_out, table, devices, checkpoints):
         )
     )
     sources = feed.sources(start)
-    keys = jax.device_put(training_keys(config.seed), mesh.replicated(devices))
+    keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
     source = next(sources)
     with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
         jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
         compiled = jitted.lower(state, source, keys).compile()
+    hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
     judge = make_judge(config, model, held_out, devices)
-    loop = Loop(config, workdir, checkpoints, compiled, keys, judge)
+    loop = Loop(config, workdir, checkpoints, compiled, keys, judge, held, interruption)
     return loop.run(state, source, sources)
 
 
@@ -106,7 +153,7 @@ def _start_state(config, model, devices, checkpoints) -> TrainState:
         out_shardings=everywhere,
     )
     given = _given_weights(config, variables)
-    return create(draw_normals(variables, stream(config.seed, "init")), given)
+    return create(draw_normals(variables, stream(config.seed, "init"), everywhere), given)
 
 
 def _given_weights(config, shapes) -> dict:

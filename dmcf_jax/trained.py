@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from pathlib import Path
 
 import jax
@@ -91,7 +90,7 @@ def _best_by(config):
 
 def _network_of(workdir):
     config = run_folder.restore_config(workdir)
-    classes = json.loads((Path(workdir) / "classes.json").read_text())
+    classes = run_folder.read_json(Path(workdir) / "classes.json")
     return config, from_config.build_model(config, len(classes))
 
 

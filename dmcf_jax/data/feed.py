@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 
 from dmcf_jax.data.identity_sampler import IdentityTable, draw_batch
-from dmcf_jax.mesh import by_row, replicated
+from dmcf_jax.mesh import by_row, put, replicated
 from dmcf_jax.train_step import PairBatch
 
 # Share of a device's memory that training images may take when placement is 'auto'.
@@ -52,8 +52,9 @@ class DeviceFeed:
 
     def __init__(self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh):
         """Put `images` uint8 [n h w 3] and `table` on the devices of `mesh`."""
-        self._source = jax.device_put((images, table), replicated(mesh))
-        self._shape, self._rows = (P, K), by_row(mesh)
+        self._everywhere, self._rows = replicated(mesh), by_row(mesh)
+        self._source = put((images, table), self._everywhere)
+        self._shape = (P, K)
 
     def sources(self, start: int) -> Iterator[tuple]:
         """Yield what the bound step needs for steps `start`, `start + 1`, ...: always the same."""
@@ -65,21 +66,27 @@ class DeviceFeed:
         def bound(state, source, keys):
             images, table = source
             rows = draw_batch(table, keys.sampling, state.step, *self._shape)
-            rows = jax.lax.with_sharding_constraint(rows, self._rows)
-            batch = PairBatch(images[rows.visible], images[rows.infrared], rows.labels)
+            # Every device draws all rows, a few numbers, and gathers its share of the images.
+            rows = jax.lax.with_sharding_constraint(rows, self._everywhere)
+            chosen = images[rows.visible], images[rows.infrared]
+            chosen = jax.lax.with_sharding_constraint(chosen, self._rows)
+            batch = PairBatch(*chosen, rows.labels)
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
         return bound
 
 
 class HostFeed:
-    """Images stay on the host; a thread gathers and sends batches ahead of the device."""
+    """Images stay on the host; a thread gathers and sends batches ahead of the device.
+
+    Each process draws the rows of the whole batch and gathers those of its own devices only.
+    """
 
     def __init__(
         self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh, key: Array
     ):
         """Keep `images` uint8 [n h w 3], possibly memory-mapped; `key` is the sampling stream's."""
-        self._images, self._mesh = images, mesh
+        self._images, self._rows, self._everywhere = images, by_row(mesh), replicated(mesh)
         # The CPU draws the rows, with the same bits as any device would.
         self._cpu = jax.local_devices(backend="cpu")[0]
         self._table, self._key = jax.device_put((table, key), self._cpu)
@@ -95,16 +102,14 @@ class HostFeed:
             self._table, self._key, jax.device_put(np.int32(step), self._cpu), *self._shape
         )
         visible, infrared, labels = (np.asarray(part) for part in rows)
-        return self._spread(PairBatch(self._images[visible], self._images[infrared], labels))
+        labels = put(labels, self._everywhere)
+        return PairBatch(self._gather(visible), self._gather(infrared), labels)
 
-    def _spread(self, batch):
-        """Make global arrays of which each device, on whatever host, gets its rows."""
-        sharding = by_row(self._mesh)
-        return jax.tree.map(
-            lambda whole: jax.make_array_from_callback(
-                whole.shape, sharding, lambda index: whole[index]
-            ),
-            batch,
+    def _gather(self, rows):
+        """Return the images of `rows`, of which each device is sent its share."""
+        shape = (len(rows), *self._images.shape[1:])
+        return jax.make_array_from_callback(
+            shape, self._rows, lambda index: self._images[rows[index[0]]]
         )
 
     def bind(self, train_step: Callable) -> Callable:

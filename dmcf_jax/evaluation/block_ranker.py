@@ -3,16 +3,19 @@
 Queries and gallery are put in order of identity. The relevant images of a block of queries then
 lie in a few neighbouring gallery blocks, which are looked at first; their tiles are kept, so that
 almost nothing is computed twice.
+
+Every device has its share of a block's queries and the whole gallery; no distance leaves the
+device that computed it.
 """
 
 import functools
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation import tile_kernels
+from dmcf_jax.mesh import by_column, by_row, fetch, put, replicated
 
 KEPT_BYTES = 2**28
 IN_FLIGHT = 16
@@ -65,10 +68,12 @@ def _keep_freed_memory():
 
 
 class BlockRanker:
-    """One pass over the gallery for each block of queries."""
+    """One pass over the gallery for each block of queries, its rows shared by `devices`."""
 
-    def __init__(self, tiles, sides, cuts, by_identity):
+    def __init__(self, tiles, sides, cuts, by_identity, devices: Mesh):
         _keep_freed_memory()
+        self._rows, self._whole = by_row(devices), replicated(devices)
+        self._columns = by_column(devices)
         self._tiles, self._sides, self._by_identity = tiles, sides, by_identity
         self._queries, self._gallery = cuts
         padded = self._gallery.padded(sides.gallery_identity, sides.identities)
@@ -79,7 +84,7 @@ class BlockRanker:
 
     def _part(self, padded, j):
         start = self._gallery.start(j)
-        return jax.device_put(padded[start : start + self._gallery.size])
+        return put(padded[start : start + self._gallery.size], self._whole)
 
     def rank_block(self, i):
         """Return what was found for one block's queries.
@@ -87,10 +92,10 @@ class BlockRanker:
         That is the number of negatives at most as far as each relevant image `[q, p]`, whether
         there is such a relevant image `[q, p]`, and the right identity's rank `[q]` or None.
         """
-        block = _QueryBlock(self._sides, self._queries, i)
+        block = _QueryBlock(self._sides, self._queries, i, self._rows)
         positives, kept = self._find_positives(i, block)
         limits = tile_kernels.thresholds(positives)
-        counts = jnp.zeros(positives.shape, jnp.int32)
+        counts = put(np.zeros(positives.shape, np.int32), self._rows)
         nearest = self._nothing_near() if self._by_identity else None
         for j in range(self._gallery.number):
             negatives = kept.pop(j) if j in kept else self._negatives(i, j, block)
@@ -101,16 +106,17 @@ class BlockRanker:
         identity_rank = None
         if self._by_identity:
             ranks = tile_kernels.rank_identities(nearest, positives)
-            identity_rank = np.asarray(ranks)[: block.real]
-        found = np.isfinite(np.asarray(positives))
-        return np.asarray(counts)[: block.real], found[: block.real], identity_rank
+            identity_rank = fetch(ranks)[: block.real]
+        found = np.isfinite(fetch(positives))
+        return fetch(counts)[: block.real], found[: block.real], identity_rank
 
     def _find_positives(self, i, block):
-        positives = jnp.full((self._queries.size, block.most_positives), jnp.inf)
+        nothing = np.full((self._queries.size, block.most_positives), np.inf, np.float32)
+        positives = put(nothing, self._rows)
         kept = {}
         for j in block.tiles_with_positives(self._gallery):
             distances = self._visible(i, j, block)
-            first = jax.device_put(block.first - np.int32(self._gallery.start(j)))
+            first = put(block.first - np.int32(self._gallery.start(j)), self._rows)
             positives = tile_kernels.gather_positives(positives, distances, first, block.count)
             if len(kept) < self._keep:
                 kept[j] = tile_kernels.hide_own(distances, block.identity, self._identity[j])
@@ -118,7 +124,8 @@ class BlockRanker:
         return positives, kept
 
     def _nothing_near(self):
-        return jnp.full((self._sides.identities + 1, self._queries.size), jnp.inf)
+        shape = (self._sides.identities + 1, self._queries.size)
+        return put(np.full(shape, np.inf, np.float32), self._columns)
 
     def _wait(self, j, result):
         # Tiles that are dispatched but not yet used up take memory: let only so many be.
@@ -126,7 +133,7 @@ class BlockRanker:
             result.block_until_ready()
 
     def _visible(self, i, j, block):
-        distances = self._tiles.tile(i, j)
+        distances = put(self._tiles.tile(i, j), self._rows)
         real = self._gallery.real(j)
         if self._sides.ignore == "none" and real.stop - real.start == self._gallery.size:
             return distances
@@ -136,7 +143,7 @@ class BlockRanker:
             block.camera,
             self._identity[j],
             self._camera[j],
-            jnp.int32(self._sides.identities),
+            np.int32(self._sides.identities),
             self._sides.ignore,
         )
 
@@ -148,20 +155,20 @@ class BlockRanker:
 
 
 class _QueryBlock:
-    """The rows of one block of queries, on the device and padded."""
+    """The rows of one block of queries, on the devices and padded."""
 
-    def __init__(self, sides, blocks, i):
+    def __init__(self, sides, blocks, i, sharding):
         rows = blocks.real(i)
         self.real = rows.stop - rows.start
 
         def padded(values, fill):
             return np.concatenate([values[rows], np.full(blocks.size - self.real, fill, np.int32)])
 
-        self.identity = jax.device_put(padded(sides.query_identity, -1))
-        self.camera = jax.device_put(padded(sides.query_camera, -1))
+        self.identity = put(padded(sides.query_identity, -1), sharding)
+        self.camera = put(padded(sides.query_camera, -1), sharding)
         self.first = padded(sides.first, 0)
         self._count = padded(sides.count, 0)
-        self.count = jax.device_put(self._count)
+        self.count = put(self._count, sharding)
         self.most_positives = _padded_positives(int(self._count.max()))
 
     def tiles_with_positives(self, gallery):

@@ -8,12 +8,13 @@ import dataclasses
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.tile_kernels import distance_tile, lanes_of
+from dmcf_jax.mesh import by_row, put, ranking_mesh, replicated
 
 METRICS = ("cosine", "euclidean")
 EXACT_TYPES = (np.dtype(np.float32), np.dtype(np.float16))
@@ -48,22 +49,25 @@ class Blocks:
         return np.concatenate([values, np.full(missing, fill, values.dtype)])
 
 
-def cut(queries: int, gallery: int, block: tuple[int, int] | None) -> tuple[Blocks, Blocks]:
+def cut(
+    queries: int, gallery: int, block: tuple[int, int] | None, devices: int = 1
+) -> tuple[Blocks, Blocks]:
     """Return the blocks of queries and of gallery, about `block` rows each.
 
-    By default a gallery block is the whole gallery up to 4,096 images and a tile has about two
-    million elements (8 MB). Sizes are rounded up to what the kernels need.
+    By default a gallery block is the whole gallery up to 4,096 images and a device's share of a
+    tile has about two million elements (8 MB). Sizes are rounded up to what the kernels need:
+    each of the `devices` gets as many queries of a block, a multiple of 8.
     """
     if block is not None and min(block) < 1:
         raise UserError(f"block={block}: both block sizes must be at least 1")
     wanted_gallery = -(-gallery // -(-gallery // 4096)) if block is None else min(block[1], gallery)
     gallery_blocks = Blocks(gallery, _round_up(wanted_gallery, lanes_of(wanted_gallery)))
     if block is None:
-        most = min(4096, max(8, TILE_ELEMENTS // gallery_blocks.size))
+        most = devices * min(4096, max(8, TILE_ELEMENTS // gallery_blocks.size))
         wanted = -(-queries // -(-queries // most))
     else:
         wanted = min(block[0], queries)
-    return Blocks(queries, _round_up(wanted, 8)), gallery_blocks
+    return Blocks(queries, _round_up(wanted, 8 * devices)), gallery_blocks
 
 
 def _round_up(value, multiple):
@@ -75,6 +79,7 @@ class EmbeddingTiles:
 
     Cosine: `-q.g / (|q| |g|)`. Euclidean: `|g|^2 - 2 q.g`, which ranks as the distance does, as
     the product of `[-2 q, 1]` and `[g, |g|^2]`. `squares` are both sides' `squared_norms`.
+    `devices` share each block of queries and all hold the gallery; by default one does all.
     """
 
     def __init__(
@@ -86,10 +91,12 @@ class EmbeddingTiles:
         cuts: tuple[Blocks, Blocks],
         squares: tuple[np.ndarray, np.ndarray],
         metric: str = "cosine",
+        devices: Mesh | None = None,
     ):
         left, right = (_cosine_sides if metric == "cosine" else _euclidean_sides)(*squares)
-        self._queries = _Rows(queries, query_order, cuts[0], left)
-        self._gallery = _Rows(gallery, gallery_order, cuts[1], right)
+        by_query, whole = (by_row(devices), replicated(devices)) if devices else (None, None)
+        self._queries = _Rows(queries, query_order, cuts[0], left, by_query)
+        self._gallery = _Rows(gallery, gallery_order, cuts[1], right, whole)
 
     def tile(self, i: int, j: int) -> Float[Array, "q g"]:
         return distance_tile(self._queries.block(i), self._gallery.block(j))
@@ -100,7 +107,7 @@ class MatrixTiles:
 
     Row `query_order[k]` and column `gallery_order[l]` hold what the ranking calls `(k, l)`.
     Values that float32 cannot tell apart are replaced by their order within the row, which is
-    all that ranking looks at. That order is taken over the whole row.
+    all that ranking looks at. That order is taken over the whole row. Tiles are in host memory.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class MatrixTiles:
         self._exact = matrix.dtype in EXACT_TYPES
         self._ranked = (-1, None)
 
-    def tile(self, i: int, j: int) -> Float[Array, "q g"]:
+    def tile(self, i: int, j: int) -> Float[np.ndarray, "q g"]:
         rows, columns = (
             o[c.real(b)] for o, c, b in zip(self._orders, self._cuts, (i, j), strict=True)
         )
@@ -124,7 +131,7 @@ class MatrixTiles:
         tile[: len(rows), : len(columns)] = (
             self._part(rows, columns) if self._exact else self._order_of(i, rows)[:, columns]
         )
-        return jnp.asarray(tile)
+        return tile
 
     def _part(self, rows, columns):
         if _is_run(rows):
@@ -139,13 +146,14 @@ class MatrixTiles:
 
 
 class _Rows:
-    """Blocks of scaled embeddings; on the device for good when they are small enough."""
+    """Blocks of scaled embeddings; on the devices for good when they are small enough."""
 
-    def __init__(self, embeddings, order, blocks, transform):
+    def __init__(self, embeddings, order, blocks, transform, sharding):
         self._embeddings = embeddings
         self._order = None if _is_run(order) and len(order) == len(embeddings) else order
         self._blocks = blocks
         self._transform = transform
+        self._sharding = sharding
         size = blocks.number * blocks.size * embeddings.shape[1] * 4
         self._kept = {} if size <= RESIDENT_BYTES else None
 
@@ -163,7 +171,7 @@ class _Rows:
         block = np.empty((self._blocks.size, self._transform.width(values)), np.float32)
         self._transform(values, rows, block[: len(values)])
         block[len(values) :] = 0
-        return jax.device_put(block)
+        return put(block, self._sharding) if self._sharding else jax.device_put(block)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,10 +281,11 @@ def pairwise_distances(
     queries: Float[np.ndarray, "q d"], gallery: Float[np.ndarray, "g d"], metric: str = "cosine"
 ) -> Float[np.ndarray, "q g"]:
     """Return the whole matrix `[q, g]` in float32, with the very bits of `EmbeddingTiles`."""
-    cuts = cut(len(queries), len(gallery), None)
+    devices = ranking_mesh(of_this_process=True)
+    cuts = cut(len(queries), len(gallery), None, devices.size)
     orders = np.arange(len(queries)), np.arange(len(gallery))
     squares = squared_norms(queries), squared_norms(gallery)
-    tiles = EmbeddingTiles(queries, gallery, *orders, cuts, squares, metric)
+    tiles = EmbeddingTiles(queries, gallery, *orders, cuts, squares, metric, devices)
     matrix = np.empty((len(queries), len(gallery)), np.float32)
     for i in range(cuts[0].number):
         for j in range(cuts[1].number):

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int, UInt8
 
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.modality import NAMES
-from dmcf_jax.mesh import by_row, replicated
+from dmcf_jax.mesh import by_row, put, replicated
+from dmcf_jax.models.convolution import forward_only_options
 from dmcf_jax.models.dmcf import DMCF, unit_length
 
 
@@ -45,7 +45,9 @@ class Embedder:
                 embeddings = unit_length(embeddings + one_view(images[:, :, ::-1]))
             return embeddings
 
-        return jax.jit(embed, out_shardings=replicated(mesh))
+        return jax.jit(
+            embed, out_shardings=replicated(mesh), compiler_options=forward_only_options()
+        )
 
     def __call__(
         self,
@@ -61,7 +63,7 @@ class Embedder:
             modality: 0 visible, 1 infrared.
             progress: called with (batches done, all batches).
         """
-        variables = jax.device_put(variables, self._everywhere)
+        variables = put(variables, self._everywhere)
         batches = [
             (number, rows)
             for number in range(len(NAMES))
@@ -82,11 +84,15 @@ class Embedder:
         return np.empty((0, 0), np.float32) if embeddings is None else embeddings
 
     def _start(self, variables, images, number, rows):
-        batch = np.zeros((self._batch_size, *images.shape[1:]), np.uint8)
-        batch[: len(rows)] = images[rows]
-        placed = jax.make_array_from_callback(
-            batch.shape, self._rows, lambda index: jnp.asarray(batch[index])
-        )
+        def share(index):  # only the devices of this host ask for theirs
+            size = len(range(self._batch_size)[index[0]])
+            own = rows[index[0]]
+            taken = np.zeros((size, *images.shape[1:]), np.uint8)
+            taken[: len(own)] = images[own]
+            return taken
+
+        shape = (self._batch_size, *images.shape[1:])
+        placed = jax.make_array_from_callback(shape, self._rows, share)
         return self._embed[NAMES[number]](variables, placed)
 
 

@@ -11,13 +11,15 @@ only the first image of each identity in the ranked list, is one more than the n
 identities whose nearest image is at most as far as p_1.
 
 Distances are float32 at the highest precision; a rank is a count of comparisons, made on the
-device block by block; the averages are taken in float64 on the host, from whole ranks, in the
-order of the queries. So the results are the same for every block size, exactly.
+devices block by block; the averages are taken in float64 on the host, from whole ranks, in the
+order of the queries. So the results are the same for every block size and every number of
+devices, exactly.
 """
 
 import dataclasses
 
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int, Int32, Shaped
 
 from dmcf_jax.errors import UserError
@@ -33,6 +35,7 @@ from dmcf_jax.evaluation.distances import (
     squared_norms,
 )
 from dmcf_jax.evaluation.reranking import KReciprocal, RerankedTiles
+from dmcf_jax.mesh import ranking_mesh
 
 WHOLE_ROWS = 2**25
 LONGEST_CURVE = 10**6
@@ -86,6 +89,7 @@ def rank_queries(
     metric: str = "cosine",
     block: tuple[int, int] | None = None,
     reranking: KReciprocal | None = None,
+    devices: Mesh | None = None,
 ) -> RankedQueries:
     """Rank the gallery for every query.
 
@@ -101,6 +105,8 @@ def rank_queries(
         block: (queries, gallery images) to a tile; memory is about four tiles of float32. The
             result does not depend on it.
         reranking: rank by the k-reciprocal distance; see `reranking.py`.
+        devices: share the queries of each block; all devices by default. Nor does the result
+            depend on them.
 
     Raises UserError for embeddings with NaN, infinity or (cosine) length 0, naming their rows.
     """
@@ -112,14 +118,15 @@ def rank_queries(
         raise UserError.listing("embeddings that cannot be ranked:", problems)
 
     embeddings = query_embeddings, gallery_embeddings
+    devices = devices or ranking_mesh()
 
     def source(*orders_and_cuts):
         if reranking is not None:
             return RerankedTiles(*embeddings, *orders_and_cuts, reranking, metric)
-        return EmbeddingTiles(*embeddings, *orders_and_cuts, squares, metric)
+        return EmbeddingTiles(*embeddings, *orders_and_cuts, squares, metric, devices)
 
     sides = Sides(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
-    return _rank(source, sides, cmc, block)
+    return _rank(source, sides, cmc, block, devices)
 
 
 def rank_distances(
@@ -135,6 +142,7 @@ def rank_distances(
     cmc: str = "image",
     block: tuple[int, int] | None = None,
     check: bool = True,
+    devices: Mesh | None = None,
 ) -> RankedQueries:
     """Rank by a matrix of distances (smaller is nearer), which may be memory-mapped.
 
@@ -153,7 +161,7 @@ def rank_distances(
         return MatrixTiles(distances, rows[query_order], columns[gallery_order], cuts)
 
     sides = Sides(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
-    return _rank(source, sides, cmc, block)
+    return _rank(source, sides, cmc, block, devices or ranking_mesh())
 
 
 def summarise(ranked: RankedQueries, max_rank: int = 20) -> Metrics:
@@ -184,11 +192,11 @@ def summarise(ranked: RankedQueries, max_rank: int = 20) -> Metrics:
     )
 
 
-def _rank(source, sides, cmc, block):
+def _rank(source, sides, cmc, block, devices):
     check_choice("cmc", cmc, CMC_KINDS)
-    cuts = cut(len(sides.query_order), len(sides.gallery_order), block)
+    cuts = cut(len(sides.query_order), len(sides.gallery_order), block, devices.size)
     tiles = source(sides.query_order, sides.gallery_order, cuts)
-    ranker = BlockRanker(tiles, sides, cuts, cmc == "identity")
+    ranker = BlockRanker(tiles, sides, cuts, cmc == "identity", devices)
     parts = [_scores(*ranker.rank_block(i)) for i in range(cuts[0].number)]
     first, precision, penalty, valid = (np.concatenate(part) for part in zip(*parts, strict=True))
     back = np.argsort(sides.query_order)

@@ -6,6 +6,7 @@ protocol ignores by camera. With a distance matrix `[q, g]` in an `.npy` file th
 needed. Nothing pickled is ever loaded.
 """
 
+import os
 import zipfile
 import zlib
 
@@ -59,7 +60,7 @@ def score(
     ignore, cmc = _rules(protocol, problems)
     _check_labels(arrays, matrix, ignore, problems)
     if matrix is None:
-        _check_features(arrays, metric, problems)
+        _check_features(arrays, metric if metric in METRICS else METRICS[0], problems)
     if problems:
         raise UserError.listing("cannot score:", problems, CURE)
     labels = [arrays.get(f"{side}_{kind}") for kind in ("ids", "cameras") for side in SIDES]
@@ -128,10 +129,22 @@ def _unpack(archive, path, wanted, problems):
                 problems.append(f"{path}: {name} is missing (it has {archive.files})")
             continue
         try:
+            if problem := _bomb(archive.zip, name):
+                problems.append(f"{name}: {problem}")
+                continue
             arrays[name] = archive[name]
         except UNREADABLE as error:
             problems.append(f"{name}: {_reason(error)}")
     return arrays
+
+
+def _bomb(archive, name):
+    """Say that an array would not fit into memory: a small file may unpack to any size."""
+    size = archive.getinfo(f"{name}.npy").file_size
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
+        return f"unpacks to {size / 1e9:.0f} GB, more than this machine's {memory / 1e9:.0f} GB"
+    return None
 
 
 def _read_matrix(path, problems):

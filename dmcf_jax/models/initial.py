@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax.random import key_data, wrap_key_data
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
 from dmcf_jax.tree_paths import path_name
@@ -22,11 +24,20 @@ def variable_shapes(model: nn.Module, size: tuple[int, int]) -> dict:
     return jax.eval_shape(lambda v, i: model.init(jax.random.key(0), v, i, True), blank, blank)
 
 
-def draw_normals(shapes: dict, key: Array) -> Float[Array, " n"]:
-    """Return as many standard normal numbers as the kernels of `shapes` have values."""
+def draw_normals(
+    shapes: dict, key: Array, sharding: NamedSharding | None = None
+) -> Float[Array, " n"]:
+    """Return as many standard normal numbers as the kernels of `shapes` have values.
+
+    They are the same wherever they are drawn: on one device, or as `sharding` says.
+    """
     leaves = jax.tree_util.tree_leaves_with_path(shapes)
     total = sum(leaf.size for path, leaf in leaves if _deviation(path, leaf.shape))
-    return jax.jit(jax.random.normal, static_argnums=1)(key, (total,))
+    draw = jax.jit(
+        lambda data: jax.random.normal(wrap_key_data(data), (total,)), out_shardings=sharding
+    )
+    # Numbers on the host, since a key that lies on one device is no input of several hosts.
+    return draw(np.asarray(key_data(key)))
 
 
 def cut(shapes: dict, normals: Float[Array, " n"]) -> dict:
