@@ -39,7 +39,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.init_from = ""  # workdir or exported weights of ours to start from; "" for none
 
     config.data = data = ConfigDict()
-    data.name = "regdb"  # regdb, sysu_mm01 or llcm
+    data.name = "regdb"  # regdb, sysu_mm01, llcm or own
     data.data_dir = "data"  # where scripts/prepare_data.py put the records
     data.cache_dir = ""  # of decoded images; "" for <data_dir>/cache
     data.trial = 1  # split of RegDB, 1..10; other data sets have one
@@ -92,6 +92,7 @@ def get_config(variant: str = "") -> ConfigDict:
     train.steps = 5000  # optimisation steps
     train.checkpoint_every = 500  # steps between checkpoints; the last step is always kept
     train.log_every = 50  # steps between lines of metrics.jsonl
+    train.skip_non_finite = 0  # steps of a run that may have a loss or gradient of NaN: left out
     train.eval_every = 0  # steps between evaluations on held-out identities; 0 for none
     train.eval_on = "held_out"  # what eval_every judges on; "test" is selection on test data
     train.held_out = 0.1  # share of RegDB's or LLCM's training identities held out for eval_every

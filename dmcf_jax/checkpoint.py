@@ -1,19 +1,28 @@
 """Checkpoints of a run: orbax, and only here.
 
-A checkpoint is written beside its final name and renamed when it is whole, so a killed process
-leaves the ones before it intact.
+A checkpoint is written beside its final name, hashed there (`SHA256SUMS`) and renamed when it is
+whole, so a killed process leaves the ones before it intact. Its hashes are checked before it is
+loaded: a damaged one is named, and the newest whole one before it is offered.
 """
 
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 from orbax.checkpoint import v1 as ocp
 
+from dmcf_jax import hosts
+from dmcf_jax.checksums import checksum_problems, write_checksums
 from dmcf_jax.errors import UserError
 from dmcf_jax.train_step import TrainState
 
 KEPT = 2  # latest checkpoints kept: one to fall back on if the newest is damaged
+# What orbax writes last, after the hashes: times and a sentence. Nothing is loaded from them.
+WRITTEN_LAST = ("_CHECKPOINT_METADATA", "commit_success.txt")
 
 
 class Checkpoints:
@@ -27,13 +36,20 @@ class Checkpoints:
                 latest are always kept: a best-only policy would throw away what a resume needs.
             read_only: leave unfinished writes alone, which may be another process's.
         """
+        self._folder = Path(workdir).absolute() / "checkpoints"
         self._keep_best, self._begun = keep_best, -1
         policies = ocp.training.preservation_policies
         kept: list[Any] = [policies.LatestN(KEPT)]
         if keep_best:
             kept.append(policies.BestN(get_metric_fn=self._value, n=1))
+        context = ocp.Context()
+        context.asynchronous.post_finalization_callback = self._hash_unfinished
+        # Where a folder cannot be made, orbax would wait ten minutes for it in the background.
+        context.asynchronous.create_directories_asynchronously = False
+        _quieten_orbax()
         self._orbax = ocp.training.Checkpointer(
-            Path(workdir).absolute() / "checkpoints",
+            self._folder,
+            context=context,
             preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=not read_only,
         )
@@ -41,11 +57,13 @@ class Checkpoints:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self._orbax.close()
+    def __exit__(self, kind, *_):
+        # A write that failed was told of by `wait`; telling again would hide the first message.
+        with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
+            self._orbax.close()
 
     def steps(self) -> list[int]:
-        """Return the steps of all whole checkpoints, ascending."""
+        """Return the steps of all finished checkpoints, ascending."""
         return sorted(checkpoint.step for checkpoint in self._orbax.checkpoints)
 
     def _value(self, metrics):
@@ -66,16 +84,55 @@ class Checkpoints:
         return max(self._orbax.checkpoints, key=lambda found: self._value(found.metrics)).step
 
     def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
-        """Start writing `state` in the background, named by its step."""
+        """Start writing `state` in the background, named by its step.
+
+        Raises:
+            UserError: the write before this one failed, or this one cannot begin.
+        """
         step = int(state.step)
         if step == self._begun or step in self.steps():
             return
-        self._begun = step
-        self._orbax.save_checkpointables_async(step, {"state": state}, force=True, metrics=metrics)
+        self.wait()
+        with self._told(step):
+            self._begun = step
+            self._orbax.save_checkpointables_async(
+                step, {"state": state}, force=True, metrics=metrics
+            )
 
     def wait(self) -> None:
-        """Return when what `save` began is on disk."""
-        self._orbax.wait()
+        """Return when what `save` began is on disk.
+
+        Raises:
+            UserError: it could not be written; the checkpoints before it are as they were.
+        """
+        with self._told(self._begun):
+            self._orbax.wait()
+
+    @contextlib.contextmanager
+    def _told(self, step: int) -> Iterator[None]:
+        """Tell of a failed write in a sentence, and give its room back."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:  # tensorstore's are ValueErrors
+            self._begun = -1
+            for part in self._unfinished():
+                shutil.rmtree(part, ignore_errors=True)
+            saved = [int(p.name) for p in self._folder.glob("*") if p.name.isdecimal()]
+            before = f"step {max(saved)} is safe" if saved else "there is none before it"
+            raise UserError(
+                f"the checkpoint of step {step} cannot be written to {self._folder} "
+                f"({_reason(error)}); {before}. Make room or mend the disk, then run the same "
+                "command: it continues from there."
+            ) from error
+
+    def _unfinished(self) -> list[Path]:
+        return [p for p in self._folder.glob("*.orbax-checkpoint-tmp*") if p.is_dir()]
+
+    def _hash_unfinished(self) -> None:
+        """Write the hashes of the checkpoint that is about to be renamed; in orbax's thread."""
+        if jax.process_index() == 0:
+            for folder in self._unfinished():
+                write_checksums(folder, leave_out=WRITTEN_LAST)
 
     def load(self, like: TrainState, step: int | None = None) -> TrainState:
         """Return the state of `step`, by default the latest, placed like the arrays of `like`.
@@ -84,21 +141,82 @@ class Checkpoints:
             like: arrays or `jax.ShapeDtypeStruct`s with shardings.
 
         Raises:
-            UserError: if there is no such checkpoint.
+            UserError: if there is no such checkpoint, or it is damaged: naming its files and the
+                newest whole checkpoint before it.
         """
+        step = self._existing(step)
+        problems = checksum_problems(self._folder / str(step))
+        if problems:
+            raise self._damaged(step, problems)
+        shape = jax.tree.map(_abstract, like)
+        try:
+            return self._orbax.load_checkpointables(step, {"state": shape})["state"]
+        except Exception as error:  # orbax raises many kinds; the files are as they were written
+            raise self._damaged(step, [f"cannot be read: {_reason(error)}"]) from error
+
+    def _existing(self, step: int | None) -> int:
         steps = self.steps()
         if not steps or (step is not None and step not in steps):
             wanted = "any step" if step is None else f"step {step}"
             raise UserError(
-                f"no checkpoint of {wanted} in {self._orbax.directory}; there are {steps}. "
+                f"no checkpoint of {wanted} in {self._folder}; there are {steps}. "
                 "Train first (scripts/train.py), or name another --workdir or --step."
             )
-        shape = jax.tree.map(_abstract, like)
-        loaded = self._orbax.load_checkpointables(
-            steps[-1] if step is None else step, {"state": shape}
-        )
-        return loaded["state"]
+        return steps[-1] if step is None else step
+
+    def _damaged(self, step: int, problems: list[str]) -> UserError:
+        others = [s for s in self.steps() if s < step]
+        whole = [s for s in reversed(others) if not checksum_problems(self._folder / str(s))]
+        if whole:
+            cure = f"The one before it is whole: add --step={whole[0]} to the command."
+        else:
+            cure = "There is no whole one before it: copy it again, or train in another --workdir."
+        return UserError.listing(f"the checkpoint {self._folder / str(step)}:", problems[:8], cure)
+
+    def set_aside_after(self, step: int) -> list[Path]:
+        """Move the checkpoints after `step` to `<workdir>/set_aside`, and return where they are.
+
+        Raises:
+            UserError: if there is no checkpoint of `step`.
+        """
+        self._existing(step)
+        later, moved = [s for s in self.steps() if s > step], []
+        for number in later:
+            moved.append(_free_name(self._folder.with_name("set_aside") / str(number)))
+            if hosts.is_first():
+                moved[-1].parent.mkdir(exist_ok=True)
+                (self._folder / str(number)).rename(moved[-1])
+        hosts.wait_for_all()
+        if later:
+            self._orbax.reload()
+        return moved
+
+
+def _free_name(path: Path) -> Path:
+    """Return `path`, or the first of `path`_2, `path`_3, ... that is free."""
+    names = [path, *(path.with_name(f"{path.name}_{n}") for n in range(2, 1000))]
+    return next(name for name in names if not name.exists())
+
+
+def _reason(error: BaseException) -> str:
+    """Return the words of the operating system where a library wrapped them in its own."""
+    text = str(error) or type(error).__name__
+    for known in ("No space left on device", "Read-only file system", "Disk quota exceeded"):
+        if known in text:
+            return known
+    return text.splitlines()[0][:300]
 
 
 def _abstract(leaf):
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+
+
+def _quieten_orbax() -> None:
+    """Keep orbax from logging tracebacks of failed writes: `wait` raises them as sentences."""
+    logger = logging.getLogger("absl")
+    if _is_not_an_orbax_traceback not in logger.filters:
+        logger.addFilter(_is_not_an_orbax_traceback)
+
+
+def _is_not_an_orbax_traceback(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and "orbax" in record.pathname)

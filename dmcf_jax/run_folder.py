@@ -13,23 +13,59 @@ import fcntl
 import importlib.metadata
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 import jax
 from ml_collections import ConfigDict
 
 import dmcf_jax
+from dmcf_jax import hosts
 from dmcf_jax.config import differences, flatten
 from dmcf_jax.errors import UserError
+from dmcf_jax.progress import say
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
 
+class Held:
+    """A folder that this process holds."""
+
+    def __init__(self, workdir: Path, handle: TextIO):
+        """Keep the open lock file, by which the folder is known again."""
+        self._workdir, self._handle = workdir, handle
+
+    def owner(self) -> str:
+        """Return who holds the folder; of several processes all must call, and read the same."""
+        hosts.wait_for_all()
+        return Path(self._handle.name).read_text()
+
+    def check(self) -> None:
+        """Refuse to go on when the folder was removed, replaced or unmounted meanwhile.
+
+        Raises:
+            UserError: naming the folder. Without this, checkpoints would go to a new folder of
+                the same name, or onto the disk below a mount point.
+        """
+        try:
+            same = os.path.samestat(os.stat(self._handle.name), os.fstat(self._handle.fileno()))
+        except OSError:
+            same = False
+        if not same:
+            raise UserError(
+                f"the workdir {self._workdir} vanished while it was trained in: its lock file is "
+                "gone or another. Bring the folder back and run the same command, which continues "
+                "from its last checkpoint, or start again."
+            )
+
+
 @contextlib.contextmanager
-def locked(workdir: Path) -> Iterator[None]:
+def locked(workdir: Path) -> Iterator[Held]:
     """Hold the folder for this process; the kernel frees it when the process ends, however.
 
     Raises:
@@ -37,19 +73,29 @@ def locked(workdir: Path) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        handle = open(workdir / ".lock", "a+")
+        handle = open(workdir.absolute() / ".lock", "a+")
     except OSError as error:
         raise UserError(
             f"the workdir {workdir} cannot be written: {error.strerror}. Choose another --workdir."
         ) from None
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if hosts.is_first():  # one process holds the folder for all
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _sign(handle)
         except BlockingIOError:
             raise UserError(
                 f"another process is training in {workdir}. Wait for it or name another --workdir."
             ) from None
-        yield
+        except OSError as error:  # some network disks have no locks
+            say(f"NOTE: {workdir} cannot be locked ({error.strerror}): start no second run there.")
+        yield Held(workdir, handle)
+
+
+def _sign(handle):
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} of {socket.gethostname()}, {time.time_ns()}\n")
+    handle.flush()
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -84,7 +130,7 @@ def claim(workdir: Path, config: ConfigDict) -> None:
     """Write config and environment into the folder of a run that starts or continues."""
     write_atomically(workdir / "config.json", json.dumps(flatten(config), indent=2) + "\n")
     path = workdir / "environment.json"
-    starts = json.loads(path.read_text()) if path.exists() else []
+    starts = read_json(path) if path.exists() else []
     write_atomically(path, json.dumps([*starts, environment()], indent=2) + "\n")
 
 
@@ -99,7 +145,23 @@ def read_config(workdir: Path) -> dict:
         raise UserError(
             f"{workdir} holds no run (no config.json). Name the --workdir of scripts/train.py."
         )
-    return json.loads(path.read_text())
+    return read_json(path)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of a run holds.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # no JSON and no UTF-8 are ValueErrors
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"{path} cannot be read ({reason}): the run's folder is damaged. Copy the file from "
+            "elsewhere, or train in another --workdir."
+        ) from None
 
 
 def restore_config(workdir: Path) -> ConfigDict:

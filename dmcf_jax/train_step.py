@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from dmcf_jax import losses
 from dmcf_jax.data.augment import augment
@@ -49,6 +49,8 @@ class Recipe(NamedTuple):
         margin: of the triplet losses.
         mining_starts_at: first step whose triplet losses count; 0 in the paper.
         weighting_starts_at: first step that uses eq. 15 instead of the plain sum.
+        skip_non_finite: leave weights, statistics and moments as they are in a step whose loss or
+            gradient is not finite; the metric `skipped` is 1 there, else 0.
     """
 
     pad: int
@@ -56,6 +58,7 @@ class Recipe(NamedTuple):
     margin: float
     mining_starts_at: int
     weighting_starts_at: int
+    skip_non_finite: bool = False
 
 
 def make_state(variables: dict, optimizer: optax.GradientTransformation) -> TrainState:
@@ -79,7 +82,7 @@ def make_train_step(
         visible, infrared = _augmented_pair(key, batch, recipe)
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(variables, visible, infrared, True, mutable=["batch_stats"])
-        labels = jnp.repeat(batch.labels, 2, total_repeat_length=2 * batch.labels.shape[0])
+        labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)  # as rows are
         with jax.named_scope("losses"):
             mined = state.step >= recipe.mining_starts_at
             by_term = losses.loss_terms(outputs, labels, terms, recipe.margin, mined)
@@ -104,9 +107,31 @@ def make_train_step(
             "gradient_norm": optax.tree.norm(grads),
         }
         params = apply_updates(state.params, updates)
-        return TrainState(state.step + 1, params, batch_stats, opt_state), metrics
+        after = TrainState(state.step + 1, params, batch_stats, opt_state)
+        if recipe.skip_non_finite:
+            sound = jnp.isfinite(loss) & jnp.isfinite(metrics["gradient_norm"])
+            after, metrics["skipped"] = kept_unless(sound, after, state), ~sound
+        return after, metrics
 
     return train_step
+
+
+def kept_unless(sound: Bool[Array, ""], after: TrainState, before: TrainState) -> TrainState:
+    """Return `after` where the step was `sound`, else what it began with.
+
+    Counts of steps go on either way, so that rates keep to the step number; Adam's own count,
+    which corrects its moments, stays with them.
+    """
+
+    def choose(new, old):
+        if isinstance(new, optax.ScaleByAdamState):
+            return jax.tree.map(lambda a, b: jnp.where(sound, a, b), new, old)
+        counts = jnp.issubdtype(new.dtype, jnp.integer)
+        return new if counts else jnp.where(sound, new, old)
+
+    return jax.tree.map(
+        choose, after, before, is_leaf=lambda part: isinstance(part, optax.ScaleByAdamState)
+    )
 
 
 def _augmented_pair(key, batch, recipe):
