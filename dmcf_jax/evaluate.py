@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dmcf_jax import from_config
+from dmcf_jax import from_config, hosts
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepared import read_facts
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
+from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
 from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.report import markdown_table, pool_trials, result_as_dict, write_report
 from dmcf_jax.evaluation.reranking import KReciprocal
 from dmcf_jax.progress import counting, say
+from dmcf_jax.run_folder import write_atomically
 from dmcf_jax.trained import TrainedModel, load_trained
 
 # What papers report, evaluated when no protocol is named.
@@ -26,6 +28,7 @@ USUAL = {
         "sysu_mm01/indoor/single/python-seeded",
     ),
     "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
+    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
 }
 
 
@@ -39,6 +42,7 @@ def evaluate(
     flip: bool | None = None,
     reranking: bool = False,
     query_expansion: bool = False,
+    html: str | None = None,
 ) -> list[dict]:
     """Evaluate a run and return its results, one dictionary a protocol.
 
@@ -52,6 +56,7 @@ def evaluate(
         permutations_path: `rand_perm_cam.mat`, if it is not in the data set's `exp` folder.
         flip: average over mirror images; None takes the config's setting.
         reranking, query_expansion: post-processing, named in the result.
+        html: file for a page with metrics, curves, best and worst queries and errors by camera.
 
     Raises:
         UserError: for an unknown protocol, one of another data set, or a missing file or run.
@@ -60,19 +65,37 @@ def evaluate(
     protocols = choose_protocols(trained.config.data.name, protocol_names)
     permutations = _permutations(trained, protocols, permutations_path)
     store = from_config.load_split(trained.config, ("test",))
+    embeddings = embed_split(trained, store, flip)
     results = score(
         trained,
         store,
-        embed_split(trained, store, flip),
+        embeddings,
         protocols,
         permutations=permutations,
         flip=trained.config.evaluation.flip if flip is None else flip,
         reranking=KReciprocal() if reranking else None,
         query_expansion=QueryExpansion() if query_expansion else None,
     )
-    for result in results:
+    for result in results if hosts.is_first() else ():
         say(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+    if html and hosts.is_first():
+        lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
+        _write_page(html, trained, results, lists, store, str(workdir))
     return results
+
+
+def _write_page(html, trained, results, lists, store, source):
+    from dmcf_jax.pages.evaluation_page import Names, evaluation_page
+
+    facts = _facts(trained)
+    names = Names(facts.get("identity_names", {}), facts.get("camera_names", {}))
+    write_atomically(Path(html), evaluation_page(results, lists, store, names, source))
+    say(f"wrote {html}")
+
+
+def _facts(trained):
+    data = trained.config.data
+    return read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
 
 
 def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
@@ -82,7 +105,8 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
         UserError: for an unknown name or a protocol of another data set.
     """
     if list(names) == ["all"]:
-        return [protocol for protocol in list_protocols() if protocol.dataset == dataset]
+        family = "" if dataset == "own" else dataset
+        return [protocol for protocol in list_protocols() if protocol.dataset == family]
     protocols = [find_protocol(name) for name in names or USUAL[dataset]]
     foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if foreign:
@@ -112,7 +136,7 @@ def score(
 ) -> list[dict]:
     """Return a result dictionary for each protocol, with the facts of model and data."""
     data = trained.config.data
-    facts = read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+    facts = _facts(trained)
     found = evaluate_protocols(
         protocols,
         embeddings,
@@ -162,5 +186,6 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
 
 
 def show(results: Sequence[dict]) -> None:
-    """Print the results as a Markdown table on stdout."""
-    print(markdown_table(results))
+    """Print the results as a Markdown table on stdout; of several processes the first does."""
+    if hosts.is_first():
+        print(markdown_table(results))

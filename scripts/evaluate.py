@@ -1,6 +1,7 @@
 """Evaluate a run by the field's protocols, list the protocols, or pool the trials of RegDB.
 
 python scripts/evaluate.py --workdir=runs/regdb_1
+python scripts/evaluate.py --workdir=runs/regdb_1 --html=report.html
 python scripts/evaluate.py --list_protocols
 python scripts/evaluate.py --pool=runs/regdb_1,runs/regdb_2 --out=runs/regdb
 """
@@ -19,7 +20,9 @@ _FLIP = flags.DEFINE_bool("flip", None, "Average over mirror images")
 _RERANKING = flags.DEFINE_bool("reranking", False, "Re-rank by k-reciprocal neighbours")
 _EXPANSION = flags.DEFINE_bool("query_expansion", False, "Average query expansion")
 _POOL = flags.DEFINE_list("pool", [], "Folders of evaluated RegDB runs to pool")
+_HTML = flags.DEFINE_string("html", None, "File for a page with curves, best and worst queries")
 _OUT = flags.DEFINE_string("out", None, "Folder for pooled results")
+_joined_hosts = command_line.host_flags()
 
 
 def main() -> None:
@@ -35,17 +38,19 @@ def main() -> None:
     if _POOL.value and _OUT.value:
         evaluate.show(evaluate.pool(_POOL.value, _PROTOCOL.value, Path(_OUT.value)))
     elif _WORKDIR.value:
-        results = evaluate.evaluate(
-            _WORKDIR.value,
-            _PROTOCOL.value,
-            step=_STEP.value,
-            best=_BEST.value,
-            permutations_path=_PERMUTATIONS.value,
-            flip=_FLIP.value,
-            reranking=_RERANKING.value,
-            query_expansion=_EXPANSION.value,
-        )
-        evaluate.show(results)
+        with _joined_hosts():
+            results = evaluate.evaluate(
+                _WORKDIR.value,
+                _PROTOCOL.value,
+                step=_STEP.value,
+                best=_BEST.value,
+                permutations_path=_PERMUTATIONS.value,
+                flip=_FLIP.value,
+                reranking=_RERANKING.value,
+                query_expansion=_EXPANSION.value,
+                html=_HTML.value,
+            )
+            evaluate.show(results)
     else:
         raise UserError("name --workdir, or --pool together with --out, or --list_protocols")
 

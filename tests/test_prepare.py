@@ -257,7 +257,9 @@ def fake_trees(monkeypatch):
 
 def options(**given):
     usual = {"source": None, "trial": "1", "unofficial": False, "verify": False, "layout": "regdb"}
-    return SimpleNamespace(**{**usual, "identities": 4, "seed": 0, **given})
+    return SimpleNamespace(
+        **{**usual, "identities": 4, "seed": 0, "split_by_identity": None, **given}
+    )
 
 
 def test_made_up_data_are_rendered_once_and_built_as_unofficial(tmp_path, monkeypatch, capsys):

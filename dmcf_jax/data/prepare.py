@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Prepared:
             for split, of in counts.items()
         )
         kind = "official counts" if self.facts["official"] else "unofficial"
+        if self.facts["dataset"] == "own":
+            kind = "your own data"
         what = "built" if self.built else "already there, left as it is"
         return f"{self.path}: {what} ({kind}; {splits})"
 
@@ -72,8 +74,8 @@ def prepare(
         root = _check_source(dataset, source)
         listings = _inspect(dataset, root, todo)
         _verify(dataset, root, listings, unofficial, progress)
-        with _locked(Path(data_dir)):
-            _build(dataset, root, data_dir, folders, listings, unofficial, progress)
+        with locked(Path(data_dir)):
+            build(dataset, root, data_dir, folders, listings, unofficial, progress)
     return [
         Prepared(folders[n], n, there[n] or prepared.read_facts(dataset, data_dir, n), n in todo)
         for n in trials
@@ -161,7 +163,7 @@ def _verify(
 
 
 @contextlib.contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
+def locked(data_dir: Path) -> Iterator[None]:
     """Hold `data_dir` for this process; the lock goes with the process, whatever becomes of it."""
     created = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
     handle = None
@@ -183,7 +185,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
         _remove_empty(created)
 
 
-def _build(
+def build(
     dataset: str,
     root: Path,
     data_dir: str | Path,
@@ -191,7 +193,9 @@ def _build(
     listings: dict[int | None, Listing],
     unofficial: bool,
     show: bool,
+    make: Callable[..., Any] | None = None,
 ) -> None:
+    """Build the `listings`, by trial, into `folders`; `make` gives the builder of other data."""
     from dmcf_jax.data.record_builder import ImageReader
 
     reader = ImageReader(root, keep=len(listings) > 1)
@@ -201,25 +205,32 @@ def _build(
             _remove_unfinished(folders[trial], Path(data_dir))
             options = dict(source=root, unofficial=unofficial, reader=reader, advance=advance)
             try:
-                _build_one(dataset, data_dir, trial, options)
+                _build_one(make or _builder_class(dataset), dataset, data_dir, trial, options)
             except RuntimeError as error:  # how array_record tells of a full disk
                 raise OSError(str(error).split(";")[0]) from error
             finally:
                 _remove_unfinished(folders[trial], Path(data_dir))
 
 
+def _builder_class(dataset: str) -> Callable[..., Any]:
+    from dmcf_jax.data import llcm, regdb, sysu_mm01
+
+    return {"sysu_mm01": sysu_mm01.SysuMm01, "regdb": regdb.RegDB, "llcm": llcm.Llcm}[dataset]
+
+
 def _build_one(
-    dataset: str, data_dir: str | Path, trial: int | None, options: dict[str, Any]
+    make: Callable[..., Any],
+    dataset: str,
+    data_dir: str | Path,
+    trial: int | None,
+    options: dict[str, Any],
 ) -> None:
     import tensorflow_datasets as tfds
 
-    from dmcf_jax.data import llcm, regdb, sysu_mm01
-
     tfds.disable_progress_bar()
-    classes = {"sysu_mm01": sysu_mm01.SysuMm01, "regdb": regdb.RegDB, "llcm": llcm.Llcm}
     config = {"config": f"trial_{trial}"} if trial else {}
     with quiet():
-        builder = classes[dataset](data_dir=data_dir, **config, **options)
+        builder = make(data_dir=data_dir, **config, **options)
         builder.download_and_prepare(download_dir=Path(data_dir, dataset, ".downloads"))
 
 

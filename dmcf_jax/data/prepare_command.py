@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from dmcf_jax.data.own_table import root_of
 from dmcf_jax.data.prepare import prepare
+from dmcf_jax.data.prepare_own import prepare_own
 from dmcf_jax.data.prepare_synthetic import prepare_synthetic, synthetic_source
 from dmcf_jax.data.prepared import NAMES
 from dmcf_jax.errors import UserError
@@ -24,6 +26,14 @@ def run(options: Any) -> None:
             options.seed,
             options.data_dir,
             trial=options.trial,
+            progress=True,
+        )
+    elif options.dataset == "own":
+        results = prepare_own(
+            options.source,
+            options.data_dir,
+            split_by_identity=options.split_by_identity,
+            seed=options.seed,
             progress=True,
         )
     else:
@@ -50,6 +60,8 @@ def _check(options: Any) -> None:
         problems.append("--data_dir is missing: say where prepared data sets shall live")
     if options.dataset == "synthetic" and options.source:
         problems.append("--source does not go with --dataset=synthetic, which makes its own")
+    if options.dataset != "own" and options.split_by_identity is not None:
+        problems.append(f"--split_by_identity does not go with --dataset={options.dataset}")
     if problems:
         raise UserError.listing("nothing was done:", problems)
 
@@ -63,6 +75,8 @@ def _verify(options: Any) -> list:
         source = synthetic_source(
             options.layout, options.identities, options.seed, options.data_dir
         )
+    if dataset == "own" and source:
+        source = root_of(source)
     return verify_prepared(
         dataset, options.data_dir, trial=options.trial, source=source, progress=True
     )

@@ -21,7 +21,7 @@ LANDMARKS = {
     "regdb": ("Visible", "Thermal", "idx"),
     "llcm": ("vis", "nir", "idx"),
 }
-TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"}
+TITLES = {"sysu_mm01": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM", "own": "your own data"}
 
 
 class Record(NamedTuple):
@@ -112,6 +112,9 @@ def images(root: Path, folder: str, problems: list[str]) -> list[str]:
         entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
     except OSError as error:
         problems.append(f"{folder}: cannot be listed ({error.strerror})")
+        return []
+    if not _stays_inside(root, folder, os.path.join(root, folder)):
+        problems.append(f"{folder}: a link that leaves the data set's root: copy the folder here")
         return []
     found = []
     for entry in entries:

@@ -1,0 +1,23 @@
+"""The paper's method on your own pictures, prepared with --dataset=own: see docs/tutorial.md.
+
+    python scripts/train.py --config=configs/own.py --workdir=runs/own
+    python scripts/train.py --config=configs/own.py:quick --workdir=runs/quick
+
+`quick` is the demo's small network, which starts from random weights and fits two cores without a
+GPU: it shows that the road works. For results take the first with --config.model.pretrained.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import default, synthetic
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    """Return the config; `variant` is 'quick' or an ablation of the paper's tables 2 and 3."""
+    if variant == "quick":
+        config = synthetic.get_config()
+        config.variant = variant
+    else:
+        config = default.get_config(variant)
+    config.data.name = "own"
+    return config
