@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from dmcf_jax import from_config
-from dmcf_jax.errors import UserError
 from dmcf_jax.export import export_stablehlo
+from dmcf_jax.export_onnx import export_onnx, require_converter
 from dmcf_jax.export_torch import export_torch
 from dmcf_jax.progress import timed
-from dmcf_jax.trained import load_trained
+from dmcf_jax.trained import TrainedModel, load_trained
+
+PLACES = {"stablehlo": "dmcf.stablehlo.zip", "onnx": "onnx", "torch": "torch"}
 
 
 def export_run(
@@ -18,10 +20,10 @@ def export_run(
     step: int | None = None,
     best: bool = False,
 ) -> Path:
-    """Write a run as 'stablehlo' (one file) or 'torch' (a folder) and return where it is.
+    """Write a run as 'stablehlo' (one file), 'onnx' or 'torch' (folders); return where it is.
 
     Args:
-        out: by default `<workdir>/export/dmcf.stablehlo.zip` or `<workdir>/export/torch`.
+        out: by default the place of `PLACES` in `<workdir>/export`.
         step, best: which checkpoint, see `load_trained`.
 
     Raises:
@@ -29,21 +31,19 @@ def export_run(
             that do not give back what the run gives.
     """
     if format == "onnx":
-        raise UserError(
-            "ONNX is not written by this version: jax2onnx has not been held against the jax "
-            "that this library needs. Use --format=stablehlo, or --format=torch and "
-            "torch.onnx.export there."
-        )
+        require_converter()
     trained = load_trained(workdir, step, best)
-    folder = Path(workdir) / "export"
-    if format == "torch":
-        path = Path(out) if out else folder / "torch"
-        with timed(f"writing and reading back {path}"):
-            export_torch(trained.model, trained.variables, path)
-        return path
-    path = Path(out) if out else folder / "dmcf.stablehlo.zip"
-    identities = trained.variables["params"]["heads_G1"]["classifier"]["bias"].shape[0]
-    portable = from_config.build_model(trained.config, identities, form="library")
+    path = Path(out) if out else Path(workdir) / "export" / PLACES[format]
     with timed(f"writing and verifying {path}"):
-        export_stablehlo(trained, path, portable)
+        _write(trained, format, path)
     return path
+
+
+def _write(trained: TrainedModel, format: str, path: Path) -> None:
+    if format == "torch":
+        export_torch(trained.model, trained.variables, path)
+    elif format == "onnx":
+        export_onnx(trained, path)
+    else:
+        portable = from_config.build_model(trained.config, trained.model.identities, form="library")
+        export_stablehlo(trained, path, portable)

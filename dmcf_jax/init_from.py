@@ -1,11 +1,13 @@
 """The weights of an earlier run of ours, or of its export, as the start of a new run."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import jax
 
 from dmcf_jax.errors import UserError
+from dmcf_jax.export import read_exported_weights
 from dmcf_jax.export_torch import read_export
 from dmcf_jax.trained import load_trained
 from dmcf_jax.tree_paths import leaves_by_path, tree_of
@@ -18,8 +20,8 @@ def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
 
     Args:
         shapes: variables of the new network, or their shapes.
-        path: a workdir of scripts/train.py (its latest checkpoint counts) or a folder written by
-            scripts/export.py --format=torch.
+        path: a workdir of scripts/train.py (its latest checkpoint counts), or what
+            scripts/export.py wrote: the folder of --format=torch or the file of stablehlo.
 
     Returns:
         The part of a tree like `shapes` to be taken over, and a line for each classifier that is
@@ -60,10 +62,19 @@ def _read(path):
         return jax.device_get(trained.variables)
     if (path / "visible.safetensors").exists():
         return read_export(path)
+    if _is_stablehlo(path):
+        return tree_of(read_exported_weights(path))
     raise UserError(
-        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder written by "
-        "scripts/export.py --format=torch. ImageNet weights go to --config.model.pretrained."
+        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder or file written "
+        "by scripts/export.py. ImageNet weights go to --config.model.pretrained."
     )
+
+
+def _is_stablehlo(path):
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "weights.safetensors" in archive.namelist()
 
 
 def _refuse_misfits(path, found, expected):

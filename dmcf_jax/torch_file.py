@@ -102,7 +102,8 @@ class _TensorUnpickler(pickle.Unpickler):
         if (module, name) not in _KNOWN:
             raise UserError(
                 f"it asks to load {module}.{name}, which no file of weights needs. It was refused "
-                "and not executed; such a file may be an attack. Use another source"
+                "and not executed; such a file may be an attack. Use another source, or, if it is "
+                "your own, save model.state_dict() alone"
             )
         return _KNOWN[module, name]
 
@@ -130,10 +131,10 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is not used: {error}.") from None
     # A damaged pickle can raise almost anything; all of it means the same to the reader.
     except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise UserError(
-            f"{path} cannot be read as a PyTorch file of weights "
-            f"({type(error).__name__}: {error}).\nDownload it again, or convert it where PyTorch "
-            f"is installed:\n{conversion(path)}"
+            f"{path} cannot be read as a PyTorch file of weights ({kind}{error}).\n"
+            f"Download it again, or convert it where PyTorch is installed:\n{conversion(path)}"
         ) from None
 
 
@@ -147,6 +148,8 @@ def conversion(path: Path) -> str:
 
 
 def _read_zip(file) -> Any:
+    if not zipfile.is_zipfile(file):
+        raise ValueError("the file is cut short: its archive has no end")
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         pickled = [name for name in names if name.endswith("/data.pkl")]

@@ -1,6 +1,8 @@
 """Any file of weights, read as float32 arrays by name: `.pth`, `.safetensors`, `hf://owner/name`."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.torch_file import read_torch_file
 
 HUB = "hf://"
+_HUB_FILE = "model.safetensors"
 
 
 def read_weights(path: str | Path) -> dict[str, Float[np.ndarray, "..."]]:
@@ -51,25 +54,57 @@ def _fetch(address: str) -> Path:
         raise UserError(f"{address} is no repository; expected {HUB}owner/name")
     try:
         import huggingface_hub
+        import huggingface_hub.errors
     except ImportError:
         raise UserError(
-            f"{address} needs huggingface_hub: pip install 'dmcf_jax[hub]', or name a file."
+            f"{address} needs huggingface_hub: pip install huggingface_hub, or name a file."
         ) from None
     try:
-        return Path(huggingface_hub.hf_hub_download(repository, "model.safetensors"))
+        return Path(huggingface_hub.hf_hub_download(repository, _HUB_FILE))
     # Its errors have many unrelated classes (HTTP, cache, validation).
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(
-            f"{address} cannot be fetched: {reason}. Name a file, or see that the repository has "
-            "a model.safetensors and that the network is reachable."
-        ) from None
+        reason = _hub_reason(huggingface_hub.errors, error)
+        raise UserError(f"{address} cannot be fetched: {reason}. Or name a file.") from None
+
+
+def _hub_reason(errors, error) -> str:
+    """Return what went wrong and the way out; the classes go from special to general."""
+    reasons = {
+        errors.GatedRepoError: "its owner asks for a login; run: hf auth login",
+        errors.RepositoryNotFoundError: "the hub shows no such repository; check the name, or "
+        "run: hf auth login, if it is private",
+        errors.LocalEntryNotFoundError: "the hub cannot be reached and it was not fetched "
+        "before; check the network",
+        errors.EntryNotFoundError: f"the repository has no {_HUB_FILE}; choose another",
+    }
+    own = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return next((text for kind, text in reasons.items() if isinstance(error, kind)), own)
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray], facts: dict[str, str]) -> None:
     """Write `tensors` with `facts` as metadata, beside `path` first and renamed when whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".incomplete")
     whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    safetensors.numpy.save_file(whole, temporary, metadata=facts)
-    os.replace(temporary, path)
+    with renamed_when_whole(path) as temporary:
+        # Not by save_file, whose files only their owner may read.
+        temporary.write_bytes(safetensors.numpy.save(whole, facts))
+
+
+@contextlib.contextmanager
+def renamed_when_whole(path: Path) -> Iterator[Path]:
+    """Yield a place beside `path` to write a file to, renamed at the end and removed on errors.
+
+    Raises:
+        UserError: if it cannot be written there.
+    """
+    temporary = path.with_name(path.name + ".incomplete")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}. Name another place with --out."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

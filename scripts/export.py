@@ -1,7 +1,8 @@
-"""Export a run: one StableHLO file that embeds images, or weights for PyTorch.
+"""Export a run: one StableHLO file that embeds images, two ONNX files, or weights for PyTorch.
 
 python scripts/export.py --workdir=runs/regdb --format=stablehlo
 python scripts/export.py --workdir=runs/regdb --format=torch --out=exported
+python scripts/export.py --workdir=runs/regdb --format=onnx  (installing it: docs/export.md)
 """
 
 from absl import flags
@@ -9,8 +10,8 @@ from absl import flags
 from dmcf_jax import command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run", required=True)
-_FORMAT = flags.DEFINE_enum("format", "stablehlo", ["stablehlo", "torch", "onnx"], "What to write")
-_OUT = flags.DEFINE_string("out", None, "File (stablehlo) or folder (torch); default in workdir")
+_FORMAT = flags.DEFINE_enum("format", "stablehlo", ["stablehlo", "onnx", "torch"], "What to write")
+_OUT = flags.DEFINE_string("out", None, "File (stablehlo) or folder (others); default in workdir")
 _STEP = flags.DEFINE_integer("step", None, "Checkpoint; by default the last")
 _BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_best kept")
 
