@@ -1,12 +1,30 @@
 """How every script starts: flags, a config file, and mistakes answered with one line."""
 
+import contextlib
 import re
+import signal
 import sys
 from collections.abc import Callable
 
 from absl import app, flags, logging
 
+from dmcf_jax.compilation_cache import keep_compiled
 from dmcf_jax.errors import exit_gracefully
+
+_CACHE = flags.DEFINE_string(
+    "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
+)
+
+# What parsing flags and reading a config file may raise; a config file is a user's program.
+MISTAKES = (
+    flags.Error,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    OSError,
+)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -14,8 +32,39 @@ def run(main: Callable[[], None]) -> None:
     app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse)
 
 
+def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.AbstractContextManager]:
+    """Define the flags of a run on several hosts.
+
+    Args:
+        saves_on_sigterm: leave SIGTERM to JAX's preemption service, which only notes it.
+
+    Returns:
+        What joins its processes, if there are several, for the body of a `with`: a failure of
+        any ends all, and only the first talks.
+    """
+    multihost = flags.DEFINE_bool(
+        "multihost", None, "Join the processes of all hosts; by default where SLURM started many"
+    )
+    coordinator = flags.DEFINE_string("coordinator", None, "host:port of process 0")
+    count = flags.DEFINE_integer("process_count", None, "How many processes there are")
+    number = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0")
+
+    @contextlib.contextmanager
+    def join():
+        from dmcf_jax import hosts, mesh
+
+        mesh.start_hosts(multihost.value, coordinator.value, count.value, number.value)
+        if not saves_on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with hosts.ending_together():
+            yield
+
+    return join
+
+
 def _quietly(main: Callable[[], None]) -> None:
-    """Call `main` with libraries' informational logs off, unless --verbosity asks for them."""
+    """Call `main` with compiled programs kept and libraries' chatter off (but for --verbosity)."""
+    keep_compiled(_CACHE.value)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     main()
@@ -27,22 +76,26 @@ def _parse(arguments: list[str]) -> list[str]:
         if "config" in flags.FLAGS:
             # A file that cannot be read is reported by its first use only; this is the first.
             list(flags.FLAGS.config)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        _refuse(_sentence(error))
+    except MISTAKES as error:
+        _refuse(sentence(error))
     if len(rest) > 1:
         _refuse(f"unexpected words {rest[1:]}; flags are written --name=value")
     return rest
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Return one line of a parser's complaint: of a quoted traceback only what was raised."""
-    text = str(error).replace("\\n", "\n").replace("\\'", "'")
+    text = str(error.args[0] if isinstance(error, KeyError) else error)
+    text = text.replace("\\n", "\n").replace("\\'", "'")
     if "Traceback" in text:
         text = text.strip().splitlines()[-1].partition(": ")[2]
     text = " ".join(line.strip() for line in text.splitlines())
     unknown = re.search(r"(\w+)'? Did you mean \"(\w+)\"", text)
     if unknown:
         return f"there is no config field {unknown[1]!r}; did you mean {unknown[2]!r}?"
+    if " " not in text:
+        name = text.strip("'\"")
+        return f"there is no config field {name!r}"
     return text
 
 

@@ -2,6 +2,7 @@
 
 python scripts/benchmark.py --what=ranking
 python scripts/benchmark.py --what=train_step --config=configs/regdb.py --config.sampler.P=2
+python scripts/benchmark.py --what=network --config=configs/regdb.py --devices=8
 """
 
 import json
@@ -11,22 +12,48 @@ from ml_collections import config_flags
 
 from dmcf_jax import command_line
 
-_WHAT = flags.DEFINE_enum("what", None, ["ranking", "train_step"], "What to measure", required=True)
+WHAT = ("train_step", "embed", "ranking", "feed", "startup", "network", "search")
+_WHAT = flags.DEFINE_enum("what", None, WHAT, "What to measure", required=True)
+_DEVICES = flags.DEFINE_integer("devices", 8, "Virtual CPU devices to compile for (network only)")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Timed repetitions; the median is reported")
-_CONFIG = config_flags.DEFINE_config_file("config", "configs/synthetic.py", "For train_step")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", "configs/synthetic.py", "Network, batch, size and dtype; ranking and search need none"
+)
 
 
 def main() -> None:
     """Measure and print."""
-    if _WHAT.value == "ranking":
+    print(json.dumps(_measure(_WHAT.value, _REPEATS.value), indent=2))
+
+
+def _measure(what, repeats):
+    if what == "ranking":
         from dmcf_jax.benchmarks.ranking import benchmark_ranking
 
-        found = benchmark_ranking(_REPEATS.value)
-    else:
+        return benchmark_ranking(repeats)
+    if what == "train_step":
         from dmcf_jax.benchmarks.train_step import benchmark_train_step
 
-        found = benchmark_train_step(_CONFIG.value, _REPEATS.value)
-    print(json.dumps(found, indent=2))
+        return benchmark_train_step(_CONFIG.value, repeats)
+    if what == "embed":
+        from dmcf_jax.benchmarks.embed import benchmark_embed
+
+        return benchmark_embed(_CONFIG.value, repeats)
+    if what == "feed":
+        from dmcf_jax.benchmarks.feed import benchmark_feed
+
+        return benchmark_feed(_CONFIG.value, repeats)
+    if what == "search":
+        from dmcf_jax.benchmarks.search import benchmark_search
+
+        return benchmark_search(repeats)
+    if what == "network":
+        from dmcf_jax.benchmarks.network import network_of_a_step
+
+        return network_of_a_step(_CONFIG.value, _DEVICES.value)
+    from dmcf_jax.benchmarks.startup import benchmark_startup
+
+    return benchmark_startup(config_flags.get_config_filename(flags.FLAGS["config"]), repeats)
 
 
 if __name__ == "__main__":

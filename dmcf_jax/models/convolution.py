@@ -4,18 +4,43 @@ This is the one place where a form is chosen. All forms give the same values up 
 float32 sums; `tests/test_convolution.py` holds them against each other.
 """
 
+from functools import cache, partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
-# Input channels from which a 3x3 convolution gains as a product on CPU. With gradients on two
-# cores: [32, 6, 3, 192] 5 ms against 32, [32, 12, 6, 96] 4.2 against 5.2; with 24 channels on
-# [32, 24, 12] it loses, 8.8 against 5.8.
-DEEP = 96
+# Input channels from which a convolution gains as a product on CPU, in its forward pass. On two
+# cores [8, 9, 5, 512] takes 5.5 ms against 10.9, [8, 9, 5, 256] 7.6 against 4.3.
+DEEP = 512
+
+
+# XLA's CPU compiler hands products, sums and convolutions to a library. Its convolutions are slow
+# forwards, [16, 36, 18, 64] with a 3x3 kernel 12.6 ms against 6.3, but its sums are what makes
+# training fast; so a program without gradients keeps the products only: 365 ms against 454 for 16
+# images of 144 x 72.
+_FORWARD_ONLY = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+}
+
+
+@cache
+def forward_only_options() -> dict[str, str] | None:
+    """Return `compiler_options` of `jax.jit` for a network without gradients; None for none.
+
+    A compiler that does not know an option refuses it, hence the trial.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    try:
+        jax.jit(jnp.negative).lower(0.0).compile(compiler_options=_FORWARD_ONLY)
+    except (jax.errors.JaxRuntimeError, ValueError):
+        return None
+    return _FORWARD_ONLY
 
 
 def convolve(
@@ -27,13 +52,16 @@ def convolve(
         form: 'library' hands everything to XLA's convolution (right on GPU and TPU);
             'product' writes as matrix products what gains by it (right on CPU).
     """
-    size, channels = kernel.shape[1:3]
-    if form == "product" and size == 1:
+    if form == "library":
+        return _library(x, kernel, stride)
+    if kernel.shape[0] == 1:
         # With gradients, [32, 24, 12, 96] to 48 channels: 4.0 ms against 11.2 on two cores.
         return _pointwise_product(x, kernel[0, 0], stride)
-    if form == "product" and size == 3 and channels >= DEEP:
-        return _patch_product(x, kernel, stride)
-    pad = (size - 1) // 2
+    return _spatial(x, kernel, stride)
+
+
+def _library(x, kernel, stride):
+    pad = (kernel.shape[0] - 1) // 2
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -48,15 +76,41 @@ def _pointwise_product(x, matrix, stride):
     return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _spatial(x, kernel, stride):
+    """Convolve by the faster form forwards and by products backwards.
+
+    XLA's own gradients of convolutions are slow on CPU: at [8, 36, 18, 64] with a 3x3 kernel
+    16.8 and 7.0 ms for kernel and input, as products 7.8 and 4.6; at [8, 5, 3, 512] 11.9 and
+    14.6 against 5.8 and 4.5; the stem's kernel 16.6 against 11.2.
+    """
+    form = _patch_product if kernel.shape[2] >= DEEP else _library
+    return form(x, kernel, stride)
+
+
+def _spatial_forward(x, kernel, stride):
+    return _spatial(x, kernel, stride), (x, kernel)
+
+
+def _spatial_backward(stride, saved, cotangent):
+    return jax.vjp(partial(_patch_product, stride=stride), *saved)[1](cotangent)
+
+
+_spatial.defvjp(_spatial_forward, _spatial_backward)
+
+
 def _patch_product(x, kernel, stride):
-    """Gather each output's 3x3 patch along the channels, then one product (im2col)."""
+    """Gather each output's patch along the channels, then one product (im2col)."""
+    size = kernel.shape[0]
+    pad = (size - 1) // 2
     height, width = (-(-n // stride) for n in x.shape[1:3])
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # Padded enough that every shift has `stride` times the output's size.
+    padded = jnp.pad(x, ((0, 0), (pad, pad + stride), (pad, pad + stride), (0, 0)))
     patches = jnp.concatenate(
         [
             padded[:, dy : dy + stride * height : stride, dx : dx + stride * width : stride]
-            for dy in range(3)
-            for dx in range(3)
+            for dy in range(size)
+            for dx in range(size)
         ],
         axis=-1,
     )
