@@ -30,8 +30,9 @@ def number(low: int | float, high: int | float = math.inf, above: bool = False) 
 
     def check(value):
         fits = _is_number(value) and low <= value <= high and not (above and value == low)
-        bound = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-        return None if fits else f"is {_shown(value)}, expected {'above 0' if above else bound}"
+        bound = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+        bound = f"above {low}" if above else bound
+        return None if fits else f"is {_shown(value)}, expected a number {bound}"
 
     return check
 
