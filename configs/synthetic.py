@@ -26,11 +26,11 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model.width = 16
     config.model.embedding_dim = 64
     config.model.shared_from = "layer1"
-    config.loss.triplet_start_step = 380
+    config.loss.triplet_start_step = 290
     config.optim.lr_backbone = 0.003
     config.optim.lr_heads = 0.003
     config.optim.decay_at = (0.75,)
-    config.train.steps = 920
+    config.train.steps = 680
     config.train.checkpoint_every = 320
     config.train.log_every = 10
     return default.apply_variant(config, variant)
