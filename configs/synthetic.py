@@ -1,4 +1,4 @@
-"""The demo: made-up people in RegDB's layout and a small network, under two minutes on two cores.
+"""The demo: made-up people in RegDB's layout and a small network, minutes on two cores.
 
     bash scripts/demo.sh
 

@@ -14,7 +14,7 @@ from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.models.dmcf import DMCF
 from dmcf_jax.optim import GROUPS, make_optimizer, make_schedule
 from dmcf_jax.streams import stream
-from dmcf_jax.train_step import Recipe
+from dmcf_jax.train_step import Recipe, make_train_step
 
 
 def build_model(config: ConfigDict, identities: int, form: str | None = None) -> DMCF:
@@ -64,6 +64,13 @@ def build_recipe(config: ConfigDict) -> Recipe:
         mining_starts_at=config.loss.triplet_start_step,
         weighting_starts_at=weighting_start(config),
         skip_non_finite=config.train.skip_non_finite > 0,
+    )
+
+
+def build_train_step(config: ConfigDict, model: DMCF) -> Callable:
+    """Return the step of a run, `make_train_step` with the config's optimiser and settings."""
+    return make_train_step(
+        model, build_optimizer(config), build_schedules(config), build_recipe(config)
     )
 
 

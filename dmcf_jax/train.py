@@ -24,7 +24,7 @@ from dmcf_jax.pretrained import load_resnet, stream_weights
 from dmcf_jax.progress import say, timed
 from dmcf_jax.streams import stream, training_keys
 from dmcf_jax.train_loop import Loop
-from dmcf_jax.train_step import TrainState, make_state, make_train_step
+from dmcf_jax.train_step import TrainState, make_state
 
 
 def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> TrainState:
@@ -118,14 +118,7 @@ def _run(config, workdir, store, held_out, table, devices, guards):
         say(f"{workdir} is trained: it stands at step {start} of {steps}.")
         return state
     feed = _make_feed(config, store, table, devices)
-    step_fn = feed.bind(
-        make_train_step(
-            model,
-            from_config.build_optimizer(config),
-            from_config.build_schedules(config),
-            from_config.build_recipe(config),
-        )
-    )
+    step_fn = feed.bind(from_config.build_train_step(config, model))
     sources = feed.sources(start)
     keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
     source = next(sources)

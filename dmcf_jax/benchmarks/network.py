@@ -12,7 +12,7 @@ from dmcf_jax.data.feed import DeviceFeed
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.streams import training_keys
-from dmcf_jax.train_step import make_state, make_train_step
+from dmcf_jax.train_step import make_state
 
 KINDS = (
     "all-reduce",
@@ -96,9 +96,6 @@ def compiled_step(config: ConfigDict, identities: int) -> jax.stages.Compiled:
     everywhere = mesh.replicated(devices)
     model = from_config.build_model(config, identities)
     optimizer = from_config.build_optimizer(config)
-    step = make_train_step(
-        model, optimizer, from_config.build_schedules(config), from_config.build_recipe(config)
-    )
     variables = variable_shapes(model, tuple(config.data.size))
     state = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
     identity, modality = np.repeat(np.arange(identities), 2 * K), np.arange(2 * K * identities) % 2
@@ -106,5 +103,6 @@ def compiled_step(config: ConfigDict, identities: int) -> jax.stages.Compiled:
     images = np.zeros((2, *config.data.size, 3), np.uint8)
     feed = DeviceFeed(images, table, P, K, devices)
     inputs = mesh.placed((state, next(feed.sources(0)), training_keys(config.seed)), everywhere)
-    jitted = jax.jit(feed.bind(step), donate_argnums=0, out_shardings=everywhere)
+    step = feed.bind(from_config.build_train_step(config, model))
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
     return jitted.lower(*inputs).compile()

@@ -14,7 +14,7 @@ from dmcf_jax.data.feed import DeviceFeed
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.streams import stream, training_keys
-from dmcf_jax.train_step import make_state, make_train_step
+from dmcf_jax.train_step import make_state
 
 IDENTITIES = 64  # in the made-up training set, or P where that is more
 
@@ -65,16 +65,14 @@ def make_step(config: ConfigDict) -> Callable[[], tuple]:
 def _compile(config, identities, feed, devices):
     model = from_config.build_model(config, identities)
     optimizer = from_config.build_optimizer(config)
-    step = make_train_step(
-        model, optimizer, from_config.build_schedules(config), from_config.build_recipe(config)
-    )
     shapes = variable_shapes(model, tuple(config.data.size))
     everywhere = mesh.replicated(devices)
     create = jax.jit(lambda n: make_state(cut(shapes, n), optimizer), out_shardings=everywhere)
     state = create(draw_normals(shapes, stream(config.seed, "init")))
     keys = jax.device_put(training_keys(config.seed), everywhere)
     source = next(feed.sources(0))
-    jitted = jax.jit(feed.bind(step), donate_argnums=0, out_shardings=everywhere)
+    step = feed.bind(from_config.build_train_step(config, model))
+    jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
     return jitted.lower(state, source, keys).compile(), state, source, keys
 
 
