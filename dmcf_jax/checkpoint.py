@@ -6,9 +6,11 @@ loaded: a damaged one is named, and the newest whole one before it is offered.
 """
 
 import contextlib
+import functools
 import logging
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ class Checkpoints:
         context.asynchronous.post_finalization_callback = self._hash_unfinished
         # Where a folder cannot be made, orbax would wait ten minutes for it in the background.
         context.asynchronous.create_directories_asynchronously = False
-        _quieten_orbax()
+        quieten_orbax()
         self._orbax = ocp.training.Checkpointer(
             self._folder,
             context=context,
@@ -211,11 +213,21 @@ def _abstract(leaf):
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
 
 
-def _quieten_orbax() -> None:
-    """Keep orbax from logging tracebacks of failed writes: `wait` raises them as sentences."""
-    logger = logging.getLogger("absl")
-    if _is_not_an_orbax_traceback not in logger.filters:
-        logger.addFilter(_is_not_an_orbax_traceback)
+def quieten_orbax() -> None:
+    """Keep orbax from showing tracebacks of failed writes: `wait` raises them as sentences."""
+    logging.getLogger("absl").addFilter(_is_not_an_orbax_traceback)  # adds it once
+    if getattr(sys.unraisablehook, "func", None) is not _unless_too_late:
+        sys.unraisablehook = functools.partial(_unless_too_late, sys.unraisablehook)
+
+
+def _unless_too_late(show: Callable[[Any], None], unraisable: Any) -> None:
+    """Call `show`, the hook before, but for writes that report to an event loop that has ended.
+
+    Of the arrays of a checkpoint the first that fails ends orbax's loop; each of the others then
+    complains, in tensorstore's threads, that it cannot say how it went.
+    """
+    if str(unraisable.exc_value) != "Event loop is closed":
+        show(unraisable)
 
 
 def _is_not_an_orbax_traceback(record: logging.LogRecord) -> bool:

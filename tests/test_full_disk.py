@@ -1,6 +1,7 @@
 """A disk that is full, read-only or gone: a sentence, and what was saved before stays whole."""
 
 import contextlib
+import dataclasses
 import errno
 import os
 import resource
@@ -8,11 +9,12 @@ import shutil
 import signal
 import subprocess
 
+import jax.numpy as jnp
 import pytest
 from test_corruption import load, same, state_of
 from trees import write_regdb
 
-from dmcf_jax import errors, run_folder
+from dmcf_jax import checkpoint, errors, run_folder
 from dmcf_jax.checkpoint import Checkpoints
 from dmcf_jax.checksums import checksum_problems
 from dmcf_jax.data import image_cache
@@ -20,9 +22,6 @@ from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.prepare import prepare
 from dmcf_jax.errors import UserError
 from dmcf_jax.metric_writer import MetricWriter, keep_lines_until, read_metrics
-
-# Where it fails, orbax leaves work behind that nobody waits for.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @contextlib.contextmanager
@@ -65,6 +64,20 @@ def test_a_checkpoint_on_a_full_disk(tmp_path):
             checkpoints.save(state_of(4))
             checkpoints.wait()
         assert same(load(disk), state_of(4))
+
+
+def test_of_many_arrays_that_find_no_room_none_shows_a_traceback(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(checkpoint.sys, "unraisablehook", lambda it: shown.append(it.exc_value))
+    checkpoint.quieten_orbax()
+    arrays = {str(number): jnp.ones((40, 4)) for number in range(100)}
+    many = dataclasses.replace(state_of(2), params=arrays)
+    with small_disk(tmp_path / "disk") as disk, pytest.raises(UserError, match="No space left"):
+        fill(disk, leave=12000)
+        with Checkpoints(disk) as checkpoints:
+            checkpoints.save(many)
+            checkpoints.wait()
+    assert shown == []
 
 
 def test_a_checkpoint_on_a_disk_that_became_read_only(tmp_path):
