@@ -4,12 +4,13 @@ import contextlib
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
 
 from dmcf_jax.compilation_cache import keep_compiled
-from dmcf_jax.errors import exit_gracefully
+from dmcf_jax.errors import UserError, exit_gracefully
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
@@ -81,6 +82,21 @@ def _parse(arguments: list[str]) -> list[str]:
     if len(rest) > 1:
         _refuse(f"unexpected words {rest[1:]}; flags are written --name=value")
     return rest
+
+
+def read_config(words: Sequence[str]) -> ConfigDict:
+    """Return the config that `--config=FILE --config.field=value ...` mean to a script.
+
+    Raises:
+        UserError: where a script would refuse them.
+    """
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=list(words))
+    try:
+        values(["read_config", *words])
+        return values.config
+    except MISTAKES as error:
+        raise UserError(sentence(error)) from None
 
 
 def sentence(error: Exception) -> str:

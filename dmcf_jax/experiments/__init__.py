@@ -1,0 +1,1 @@
+"""The paper's tables and figures as commands: every variant run and set beside what was printed."""

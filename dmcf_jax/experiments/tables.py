@@ -1,0 +1,157 @@
+"""The rows of a table out of evaluated runs, as Markdown and as CSV.
+
+Values are percent: means over the runs of a row (its seeds and splits) and their standard
+deviation (divisor n - 1). A single run of several galleries, as on SYSU-MM01, is spread over its
+galleries instead.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+
+from dmcf_jax.experiments.plan import Run
+from dmcf_jax.experiments.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
+from dmcf_jax.experiments.standing import result_file
+
+MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A mean and, where there is more than one value, a standard deviation."""
+
+    mean: float
+    deviation: float | None
+
+    def __str__(self) -> str:
+        spread = "" if self.deviation is None else f" ± {self.deviation:.2f}"
+        return f"{self.mean:.2f}{spread}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row on one protocol.
+
+    runs: how many were evaluated.
+    values: by measure.
+    gain: CMC-1 less that of the whole method's run of the same seed and split; None without one.
+    paper: what the paper printed, None where the data are not the paper's.
+    """
+
+    name: str
+    runs: int
+    values: dict[str, Cell]
+    gain: Cell | None
+    paper: Scores | None
+
+    def difference(self, measure: str) -> float | None:
+        """Return our mean less the paper's value of 'CMC-1' or 'mAP'."""
+        if self.paper is None:
+            return None
+        printed = {"CMC-1": self.paper.cmc_1, "mAP": self.paper.mAP}[measure]
+        return self.values[measure].mean - printed
+
+
+def gather(runs: Sequence[Run], protocol: str) -> list[Row]:
+    """Return the rows of what is evaluated by `protocol`, in the order of `runs`."""
+    found: dict[str, dict[tuple, dict]] = {}
+    for run in runs:
+        path = result_file(run, protocol)
+        if path.exists():
+            found.setdefault(run.row, {})[run.trial, run.seed] = json.loads(path.read_text())
+    whole = found.get(WHOLE, {})
+    return [_row(name, results, whole, protocol) for name, results in found.items()]
+
+
+def _row(name, results, whole, protocol):
+    values = {measure: _cell(list(results.values()), measure) for measure in MEASURES}
+    gains = [
+        _percent(result["mean"], "CMC-1") - _percent(whole[key]["mean"], "CMC-1")
+        for key, result in results.items()
+        if key in whole
+    ]
+    gain = _average(gains) if gains and name != WHOLE else None
+    return Row(name, len(results), values, gain, _paper(name, results, protocol))
+
+
+def _cell(results, measure):
+    if len(results) == 1:
+        return _average([_percent(trial, measure) for trial in results[0]["trials"]])
+    return _average([_percent(result["mean"], measure) for result in results])
+
+
+def _percent(metrics, measure):
+    if not measure.startswith("CMC-"):
+        return 100 * metrics[measure]
+    curve = metrics["cmc"]
+    return 100 * curve[str(min(int(measure.removeprefix("CMC-")), len(curve)))]
+
+
+def _average(values):
+    return Cell(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+
+def _paper(name, results, protocol):
+    facts = [result["data"] for result in results.values()]
+    dataset = facts[0]["dataset"]
+    if not all(fact["official"] for fact in facts) or PROTOCOL.get(dataset) != protocol:
+        return None
+    return VARIANTS[dataset].get(name)
+
+
+def markdown(table: int, protocol: str, rows: Sequence[Row]) -> str:
+    """Return a section with a pipe table; the paper's columns only where it has values."""
+    printed = any(row.paper for row in rows)
+    header = ["variant", "runs", *MEASURES]
+    header += ["CMC-1 less dmcf's"] if any(row.gain for row in rows) else []
+    header += ["paper CMC-1", "paper mAP", "ours less paper"] if printed else []
+    lines = [header, [":--", *["--:"] * (len(header) - 1)]]
+    for row in rows:
+        cells = [row.name, str(row.runs), *(str(row.values[name]) for name in MEASURES)]
+        if any(row.gain for row in rows):
+            cells.append(str(row.gain) if row.gain else "")
+        lines.append(cells + (_printed_cells(row) if printed else []))
+    return f"## Table {table}, {protocol}, %\n\n{_pipes(lines)}"
+
+
+def _printed_cells(row):
+    if row.paper is None:
+        return ["", "", ""]
+    differences = (f"{row.difference(name):+.2f}" for name in ("CMC-1", "mAP"))
+    return [f"{row.paper.cmc_1:.2f}", f"{row.paper.mAP:.2f}", " / ".join(differences)]
+
+
+def _pipes(lines):
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def comparison(dataset: str, protocol: str, rows: Sequence[Row], official: bool) -> str:
+    """Return table 1: the paper's rows, and ours below, marked where the data are others."""
+    header = ["method", "CMC-1", "CMC-10", "CMC-20", "mAP"]
+    lines = [header, [":--", *["--:"] * 4]]
+    for name, scores in TABLE_1[dataset].items():
+        values = (scores.cmc_1, scores.cmc_10, scores.cmc_20, scores.mAP)
+        lines.append([name, *(f"{value:.2f}" for value in values)])
+    for row in rows:
+        name = f"**{row.name} (here)**" if official else f"**{row.name} (here, other data)**"
+        lines.append([name, *(str(row.values[measure]) for measure in header[1:])])
+    return f"## Table 1, {protocol}, %\n\n{_pipes(lines)}"
+
+
+def as_csv(sections: Mapping[str, Sequence[Row]]) -> str:
+    """Return all rows of all protocols as CSV: means, deviations, and the paper's values."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [f"{measure} {what}" for measure in MEASURES for what in ("mean", "std")]
+    gains = ["CMC-1 less dmcf mean", "CMC-1 less dmcf std"]
+    writer.writerow(["protocol", "variant", "runs", *names, *gains, "paper CMC-1", "paper mAP"])
+    for protocol, rows in sections.items():
+        for row in rows:
+            cells = [row.values[measure] for measure in MEASURES] + [row.gain or Cell("", "")]
+            numbers = [value for cell in cells for value in (cell.mean, cell.deviation)]
+            paper = (row.paper.cmc_1, row.paper.mAP) if row.paper else ("", "")
+            writer.writerow([protocol, row.name, row.runs, *numbers, *paper])
+    return text.getvalue()
