@@ -10,6 +10,7 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepared import read_facts
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
+from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
 from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
@@ -189,3 +190,25 @@ def show(results: Sequence[dict]) -> None:
     """Print the results as a Markdown table on stdout; of several processes the first does."""
     if hosts.is_first():
         print(markdown_table(results))
+
+
+def compare(
+    results: Sequence[dict],
+    expect: str | None,
+    record: str | None,
+    tolerance: float | None = None,
+) -> None:
+    """Hold the results against the record in the file `expect`, or write one to `record`.
+
+    Raises:
+        UserError: they differ by more than `tolerance`, or both files are named.
+    """
+    if expect and record:
+        raise UserError("name --expect or --record, not both")
+    if not hosts.is_first():
+        return
+    if record:
+        write_record(record, results, tolerance)
+        say(f"wrote {record}")
+    if expect:
+        say(check_against(expect, results, tolerance))

@@ -2,6 +2,7 @@
 
 python scripts/evaluate.py --workdir=runs/regdb_1
 python scripts/evaluate.py --workdir=runs/regdb_1 --html=report.html
+python scripts/evaluate.py --workdir=runs/regdb_1 --expect=recorded.json
 python scripts/evaluate.py --list_protocols
 python scripts/evaluate.py --pool=runs/regdb_1,runs/regdb_2 --out=runs/regdb
 """
@@ -21,6 +22,11 @@ _RERANKING = flags.DEFINE_bool("reranking", False, "Re-rank by k-reciprocal neig
 _EXPANSION = flags.DEFINE_bool("query_expansion", False, "Average query expansion")
 _POOL = flags.DEFINE_list("pool", [], "Folders of evaluated RegDB runs to pool")
 _HTML = flags.DEFINE_string("html", None, "File for a page with curves, best and worst queries")
+_RECORD = flags.DEFINE_string("record", None, "File to put the results on record in")
+_EXPECT = flags.DEFINE_string("expect", None, "Record that the results must agree with")
+_TOLERANCE = flags.DEFINE_float(
+    "tolerance", None, "Largest difference from the record, a fraction; by default what it says"
+)
 _OUT = flags.DEFINE_string("out", None, "Folder for pooled results")
 _joined_hosts = command_line.host_flags()
 
@@ -36,7 +42,9 @@ def main() -> None:
     from dmcf_jax.errors import UserError
 
     if _POOL.value and _OUT.value:
-        evaluate.show(evaluate.pool(_POOL.value, _PROTOCOL.value, Path(_OUT.value)))
+        results = evaluate.pool(_POOL.value, _PROTOCOL.value, Path(_OUT.value))
+        evaluate.show(results)
+        evaluate.compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)
     elif _WORKDIR.value:
         with _joined_hosts():
             results = evaluate.evaluate(
@@ -51,6 +59,7 @@ def main() -> None:
                 html=_HTML.value,
             )
             evaluate.show(results)
+            evaluate.compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)
     else:
         raise UserError("name --workdir, or --pool together with --out, or --list_protocols")
 
