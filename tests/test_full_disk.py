@@ -140,7 +140,7 @@ def files_of_at_most(kilobytes):
 
 def fill_cache(write):
     for row in range(64):
-        write(row, image_cache.np.full((32, 32, 3), row, "u1"))
+        write(row, image_cache.np.full((1, 32, 32, 3), row, "u1"))
     zeros = image_cache.np.zeros(64, "i4")
     return dict.fromkeys(image_cache.LABELS, zeros)
 

@@ -7,6 +7,7 @@ A cache is a folder with `images.npy` (uint8 [n h w 3]), `labels.npz` (no pickle
 import functools
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8, UInt64
 
 from dmcf_jax.data import unfinished
 from dmcf_jax.data.threads import map_in_threads
 
 ROWS = 64  # hashed at a time
 LABELS = ("identity", "camera", "modality", "path")
+# Writes rows [n h w 3] from the row of this number on.
+Write = Callable[[int, np.ndarray], None]
 
 
 def read_cache(
@@ -51,30 +55,30 @@ def read_cache(
 def images_digest(images: np.ndarray) -> str:
     """Return the hash of all rows of uint8 [n h w 3], computed in threads."""
 
-    def hashes(start: int) -> list[int]:
-        return [row_hash(row) for row in images[start : start + ROWS]]
+    def hashes(start: int) -> np.ndarray:
+        return row_hashes(images[start : start + ROWS])
 
-    parts = map_in_threads(hashes, range(0, len(images), ROWS))
-    return _digest([value for part in parts for value in part])
-
-
-def _digest(hashes: list[int]) -> str:
-    return hashlib.sha256(np.array(hashes, np.uint64).tobytes()).hexdigest()
+    return _digest(np.concatenate([*map_in_threads(hashes, range(0, len(images), ROWS))]))
 
 
-def row_hash(row: np.ndarray) -> int:
-    """Return the dot product, modulo 2^64, of an image's 64-bit words with fixed odd weights.
+def _digest(hashes: np.ndarray) -> str:
+    return hashlib.sha256(hashes.tobytes()).hexdigest()
+
+
+def row_hashes(rows: UInt8[np.ndarray, "n h w 3"]) -> UInt64[np.ndarray, " n"]:
+    """Return the dot product, modulo 2^64, of each image's 64-bit words with fixed odd weights.
 
     Any damage within one word changes it, other damage all but surely does. It guards against
     faulty disks, not against forgers, who could rewrite the stamp as well; it reads five times
     as fast as SHA-256.
     """
-    flat = row.reshape(-1)
-    whole = len(flat) // 8 * 8
-    weights = _weights(len(flat) // 8 + 1)
-    words = np.dot(flat[:whole].view(np.uint64), weights[:-1])
-    rest = int.from_bytes(flat[whole:].tobytes(), "little") * int(weights[-1])
-    return (int(words) + rest) % 2**64
+    flat = rows.reshape(len(rows), -1)
+    whole = flat.shape[1] // 8 * 8
+    weights = _weights(flat.shape[1] // 8 + 1)
+    rest = np.zeros((len(rows), 8), np.uint8)
+    rest[:, : flat.shape[1] - whole] = flat[:, whole:]
+    words = np.dot(flat[:, :whole].view(np.uint64), weights[:-1])
+    return words + rest.view(np.uint64)[:, 0] * weights[-1]
 
 
 @functools.lru_cache(maxsize=8)
@@ -85,15 +89,15 @@ def _weights(length: int) -> np.ndarray:
 def write_cache(
     folder: Path,
     stamp: dict[str, Any],
-    fill: Callable[[Callable[[int, np.ndarray], None]], dict[str, np.ndarray]],
+    fill: Callable[[Write], dict[str, np.ndarray]],
 ) -> None:
     """Write a cache beside `folder` and put it in its place when it is whole.
 
     Args:
       folder: where the cache shall be; what is there is replaced.
       stamp: what the images are made from; `stamp['shape']` is theirs.
-      fill: given `write(row, pixels)`, calls it for every row, from any thread and in any
-        order, and returns the labels.
+      fill: given `write(row, pixels)`, calls it for all rows, some consecutive ones [n h w 3]
+        at a time, from any thread and in any order, and returns the labels.
 
     Raises:
       OSError: no space, no permission. Nothing is left behind.
@@ -121,20 +125,19 @@ def _put_in_place(made: Path, folder: Path) -> None:
 
 
 def _write_images(
-    path: Path,
-    shape: Sequence[int],
-    fill: Callable[[Callable[[int, np.ndarray], None]], dict[str, np.ndarray]],
+    path: Path, shape: Sequence[int], fill: Callable[[Write], dict[str, np.ndarray]]
 ) -> tuple[str, dict[str, np.ndarray]]:
     header = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
-    hashes = [0] * shape[0]
+    hashes = np.zeros(shape[0], np.uint64)
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         file.flush()
         offset = file.tell()
 
         def write(row: int, pixels: np.ndarray) -> None:
-            hashes[row] = row_hash(pixels)
-            _write_all(file.fileno(), memoryview(pixels).cast("B"), offset + row * pixels.nbytes)
+            hashes[row : row + len(pixels)] = row_hashes(pixels)
+            at = offset + row * math.prod(shape[1:])
+            _write_all(file.fileno(), memoryview(pixels).cast("B"), at)
 
         labels = fill(write)
     return _digest(hashes), labels
