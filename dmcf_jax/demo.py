@@ -4,13 +4,16 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmcf_jax import figures, from_config
+from dmcf_jax import from_config
 from dmcf_jax.config import weighting_start
 from dmcf_jax.data.modality import NAMES
 from dmcf_jax.data.prepare_synthetic import prepare_synthetic
 from dmcf_jax.evaluate import USUAL, embed_split, score
 from dmcf_jax.evaluation.protocols import find_protocol
 from dmcf_jax.evaluation.report import write_report
+from dmcf_jax.figures.canvas import pictures
+from dmcf_jax.figures.ranked_lists import ranked_lists
+from dmcf_jax.figures.training_curves import training_curves
 from dmcf_jax.metric_writer import read_metrics
 from dmcf_jax.progress import say, timed
 from dmcf_jax.train import train
@@ -39,15 +42,14 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
     for result in scores["trained"]:
         write_report(result, workdir / "evaluation")
     drawn = [
-        figures.ranked_lists(embeddings, store, query, workdir / f"ranked_{name}_queries.png")
-        for query, name in enumerate(NAMES)
+        path
+        for query in range(len(NAMES))
+        for path in ranked_lists(embeddings, store, query, workdir)
     ]
     lines = read_metrics(workdir / "metrics.jsonl")
-    drawn.append(
-        figures.training_curves(lines, weighting_start(config), workdir / "training_curves.png")
-    )
+    drawn += training_curves(lines, weighting_start(config), workdir)
     print(comparison_table(scores["trained"], scores["untrained"]))
-    say("\n".join(["Look at:", *(f"  {path}" for path in drawn)]))
+    say("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
     return scores["trained"]
 
 

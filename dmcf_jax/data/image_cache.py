@@ -65,7 +65,7 @@ def _digest(hashes: np.ndarray) -> str:
     return hashlib.sha256(hashes.tobytes()).hexdigest()
 
 
-def row_hashes(rows: UInt8[np.ndarray, "n h w 3"]) -> UInt64[np.ndarray, " n"]:
+def row_hashes(rows: UInt8[np.ndarray, "n ..."]) -> UInt64[np.ndarray, " n"]:
     """Return the dot product, modulo 2^64, of each image's 64-bit words with fixed odd weights.
 
     Any damage within one word changes it, other damage all but surely does. It guards against
