@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmcf_jax.models.convolution import convolve, max_pool_3x3
+from dmcf_jax.models.convolution import DEEP, WINOGRAD, convolve, max_pool_3x3
 
 FORMS = ("library", "product")
 
@@ -46,6 +46,32 @@ def test_convolve_equals_a_literal_loop(form, size, stride, shape):
     kernel = generator.normal(size=(size, size, 3, 4)).astype(np.float32)
     result = jax.jit(convolve, static_argnums=(2, 3))(x, kernel, stride, form)
     np.testing.assert_allclose(result, literal_convolution(x, kernel, stride), atol=2e-5)
+
+
+@pytest.mark.parametrize("call", [convolve, jax.jit(convolve, static_argnums=(2, 3))])
+@pytest.mark.parametrize("channels", [WINOGRAD, DEEP])
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
+@pytest.mark.parametrize("shape", [(9, 6), (4, 5), (1, 1)])
+def test_forms_for_wide_maps_are_equal(call, channels, size, stride, shape):
+    generator = np.random.default_rng(3)
+    x = jnp.asarray(generator.normal(size=(2, *shape, channels)), jnp.float32)
+    kernel = generator.normal(size=(size, size, channels, 5)) / np.sqrt(size * size * channels)
+    kernel = jnp.asarray(kernel, jnp.float32)
+    library, product = (call(x, kernel, stride, form) for form in FORMS)
+    np.testing.assert_allclose(product, library, rtol=2e-5, atol=2e-5)
+
+
+def test_forms_have_equal_gradients_where_the_forward_pass_alone_is_winograds():
+    generator = np.random.default_rng(4)
+    x = jnp.asarray(generator.normal(size=(2, 5, 4, WINOGRAD)), jnp.float32)
+    kernel = jnp.asarray(generator.normal(size=(3, 3, WINOGRAD, 5)) / 24, jnp.float32)
+
+    def value(form, x, kernel):
+        return jnp.sum(convolve(x, kernel, 1, form) ** 2)
+
+    library, product = (jax.grad(value, (1, 2))(form, x, kernel) for form in FORMS)
+    for a, b in zip(library, product, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -18,6 +18,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.progress_view import ProgressView
 from dmcf_jax.experiments.standing import standing
+from dmcf_jax.progress import say
 
 POLL_SECONDS = 0.5
 SHOWN_LINES = 8  # of a failed run's log
@@ -54,21 +55,22 @@ class Job:
         status = self._process.poll()
         if status is None:
             return False
-        was = self.doing
-        if status == 0 and (not self.advance()):
-            return True
-        if status == 0 and self.doing != was:
-            return False
-        # Ended well, but the same is to be done again: it was told to stop.
+        stands = standing(self.run)
+        reached = stands.trained if self.doing == "training" else stands.finished
+        if status == 0 and reached:
+            return not self.advance()
         why = f"ended with status {status}" if status else "was stopped before its end"
-        self.stop()
-        self.problem = f"{self.run.name} {why} while {was}:\n{_tail(self.log)}"
+        self.problem = f"{self.run.name} {why} while {self.doing}:\n{_tail(self.log)}"
         return True
+
+    def ask_to_end(self) -> None:
+        """Ask the process to save and end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """Ask the process to save and end, and wait for it."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         self._process.wait()
 
 
@@ -120,9 +122,11 @@ def run_missing(runs: Sequence[Run], jobs: int, logs: Path) -> None:
     active: list[Job] = []
     with ProgressView(runs) as view, _stopping(active):
         while waiting or active:
-            free = [slot for slot in range(jobs) if slot not in {job.slot for job in active}]
-            for slot in free[: len(waiting)]:
-                active.append(Job(waiting.popleft(), slot, jobs, logs))
+            for slot in set(range(jobs)) - {job.slot for job in active}:
+                while waiting and standing(waiting[0]).finished:  # by another process meanwhile
+                    waiting.popleft()
+                if waiting:
+                    active.append(Job(waiting.popleft(), slot, jobs, logs))
             view.show(active)
             time.sleep(POLL_SECONDS)
             for job in [job for job in active if job.ended()]:
@@ -137,13 +141,16 @@ def run_missing(runs: Sequence[Run], jobs: int, logs: Path) -> None:
 def _stopping(active: list[Job]) -> Iterator[None]:
     """Let runs save and end when this program is interrupted, asked to end, or fails."""
 
-    def ask_to_end(number, frame):
+    def leave(number, frame):
         raise SystemExit(0)
 
-    before = signal.signal(signal.SIGTERM, ask_to_end)
+    before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        for job in active:
-            job.stop()
+        if active:
+            say(f"{len(active)} runs save and end; the same command goes on from there ...")
+        for end in (Job.ask_to_end, Job.stop):  # all save at the same time
+            for job in active:
+                end(job)
