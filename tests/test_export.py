@@ -152,9 +152,9 @@ def test_onnx_without_its_packages_says_how_to_get_them(monkeypatch):
         require_converter()
 
 
+@pytest.mark.onnx
 @pytest.mark.filterwarnings("ignore")
 def test_the_onnx_files_embed_as_the_run(tmp_path):
-    pytest.importorskip("jax2onnx", reason="needs an environment of its own, see docs/export.md")
     trained = make_trained(**SMALLER)
     export_onnx(trained, tmp_path)
     places = {name: tmp_path / f"{name}.onnx" for name in NAMES}
