@@ -22,7 +22,7 @@ def main() -> None:
     folder, identities = Path(_FOLDER.value), synthetic.IDENTITIES
     if _SHORT.value:
         folder, identities = folder.with_name(folder.name + "_short"), 40
-        config.train.steps, config.train.log_every, config.sampler.P = 30, 10, 4
+        config.train.steps, config.train.log_every, config.sampler.P = 200, 50, 4
     compare(run_demo(config, folder, identities), _EXPECT.value, _RECORD.value)
 
 
