@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax import from_config, hosts, mesh, run_folder
+from dmcf_jax import compiler_options, from_config, hosts, mesh, run_folder
 from dmcf_jax.checkpoint import Checkpoints
 from dmcf_jax.config import flatten, validate
 from dmcf_jax.data.feed import DeviceFeed, HostFeed, choose_placement, device_memory
@@ -104,49 +106,66 @@ def _write_classes(workdir: Path, store: ImageStore, table: IdentityTable) -> No
 
 def _run(config, workdir, store, held_out, table, devices, guards):
     checkpoints, held, interruption = guards
-    classes = table.counts.shape[1]
-    model = from_config.build_model(config, classes)
-    state = _start_state(config, model, devices, checkpoints)
-    # Only now is the folder this run's: weights that cannot be read leave it free.
-    if hosts.is_first():
-        run_folder.claim(workdir, config)
-        _write_classes(workdir, store, table)
-    start = int(state.step)
-    say(parameter_table(state.params))
-    steps = config.train.steps
+    model = from_config.build_model(config, table.counts.shape[1])
+    shapes, make = _start_state(config, model, devices, checkpoints)
+    start, steps = (checkpoints.steps() or [0])[-1], config.train.steps
     if start >= steps:
+        state = make()
+        _claim(config, workdir, store, table, state)
         say(f"{workdir} is trained: it stands at step {start} of {steps}.")
         return state
-    feed = _make_feed(config, store, table, devices)
-    step_fn = feed.bind(from_config.build_train_step(config, model))
-    sources = feed.sources(start)
-    keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
-    source = next(sources)
-    with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
+    # The state is compiled or loaded, which leaves Python idle, while the step is traced.
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(make)
+        feed = _make_feed(config, store, table, devices)
+        sources = feed.sources(start)
+        keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
+        source = next(sources)
+        step_fn = feed.bind(from_config.build_train_step(config, model))
         jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
-        compiled = jitted.lower(state, source, keys).compile()
+        lowered = jitted.lower(shapes, source, keys)
+        state = made.result()
+    # Only now is the folder this run's: weights that cannot be read leave it free.
+    _claim(config, workdir, store, table, state)
+    with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
+        compiled = lowered.compile(compiler_options=compiler_options.training())
     hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
     judge = make_judge(config, model, held_out, devices)
     loop = Loop(config, workdir, checkpoints, compiled, keys, judge, held, interruption)
     return loop.run(state, source, sources)
 
 
-def _start_state(config, model, devices, checkpoints) -> TrainState:
-    """Return the latest checkpoint's state, or a fresh one, born on its devices."""
+def _claim(config, workdir, store, table, state):
+    if hosts.is_first():
+        run_folder.claim(workdir, config)
+        _write_classes(workdir, store, table)
+    say(parameter_table(state.params))
+
+
+def _start_state(
+    config, model, devices, checkpoints
+) -> tuple[TrainState, Callable[[], TrainState]]:
+    """Return the state's shapes and what makes it, on its devices: the latest or a fresh one."""
     optimizer = from_config.build_optimizer(config)
     variables = variable_shapes(model, tuple(config.data.size))
     everywhere = mesh.replicated(devices)
+    shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
+    shapes = mesh.placed(shapes, everywhere)
     if checkpoints.steps():
-        shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
-        state = checkpoints.load(mesh.placed(shapes, everywhere))
-        say(f"continuing from the checkpoint of step {int(state.step)}")
-        return state
+        return shapes, lambda: _loaded(checkpoints, shapes)
     create = jax.jit(
         lambda normals, given: make_state(overlay(cut(variables, normals), given), optimizer),
         out_shardings=everywhere,
     )
     given = _given_weights(config, variables)
-    return create(draw_normals(variables, stream(config.seed, "init"), everywhere), given)
+    key = stream(config.seed, "init")
+    return shapes, lambda: create(draw_normals(variables, key, everywhere), given)
+
+
+def _loaded(checkpoints, shapes):
+    state = checkpoints.load(shapes)
+    say(f"continuing from the checkpoint of step {int(state.step)}")
+    return state
 
 
 def _given_weights(config, shapes) -> dict:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax import from_config, mesh
+from dmcf_jax import compiler_options, from_config, mesh
 from dmcf_jax.benchmarks import measure
 from dmcf_jax.config import validate
 from dmcf_jax.data.feed import DeviceFeed
@@ -73,7 +73,10 @@ def _compile(config, identities, feed, devices):
     source = next(feed.sources(0))
     step = feed.bind(from_config.build_train_step(config, model))
     jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
-    return jitted.lower(state, source, keys).compile(), state, source, keys
+    compiled = jitted.lower(state, source, keys).compile(
+        compiler_options=compiler_options.training()
+    )
+    return compiled, state, source, keys
 
 
 def step_flops(config: ConfigDict) -> float:

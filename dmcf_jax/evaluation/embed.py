@@ -7,10 +7,10 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int, UInt8
 
+from dmcf_jax import compiler_options
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.modality import NAMES
 from dmcf_jax.mesh import by_row, put, replicated
-from dmcf_jax.models.convolution import forward_only_options
 from dmcf_jax.models.dmcf import DMCF, unit_length
 
 
@@ -46,7 +46,7 @@ class Embedder:
             return embeddings
 
         return jax.jit(
-            embed, out_shardings=replicated(mesh), compiler_options=forward_only_options()
+            embed, out_shardings=replicated(mesh), compiler_options=compiler_options.forward_only()
         )
 
     def __call__(

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
+from dmcf_jax import compiler_options
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.modality import NAMES
 from dmcf_jax.features import levels_of
 from dmcf_jax.figures.material import people_in_both, spread
-from dmcf_jax.models.convolution import forward_only_options
 from dmcf_jax.trained import TrainedModel
 
 MEASURED = 50  # people whose pairs are measured, if the test split has as many
@@ -93,7 +93,7 @@ def maps_of(trained: TrainedModel, modality: str) -> Callable:
         found = trained.model.apply(variables, normalise(images), modality, method="feature_maps")
         return {level: found[stage].astype(jnp.float32) for level, stage in stages.items()}
 
-    return jax.jit(maps, compiler_options=forward_only_options())
+    return jax.jit(maps, compiler_options=compiler_options.forward_only())
 
 
 def _all_maps(maps, variables, images):

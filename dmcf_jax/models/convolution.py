@@ -4,7 +4,7 @@ This is the one place where a form is chosen. All forms give the same values up 
 float32 sums; `tests/test_convolution.py` holds them against each other.
 """
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,30 +22,6 @@ DEEP = 512
 # when there is no gradient: [16, 36, 18, 64] takes 3.0 ms against 4.4, [16, 18, 9, 128] 3.0 against
 # 4.0, [16, 9, 5, 256] 3.6 against 4.5; the whole network lost 4 % by them at 512.
 WINOGRAD = 64
-
-
-# XLA's CPU compiler hands products, sums and convolutions to a library. Its convolutions are slow
-# forwards, [16, 36, 18, 64] with a 3x3 kernel 12.6 ms against 6.3, but its sums are what makes
-# training fast; so a program without gradients keeps the products only: 365 ms against 454 for 16
-# images of 144 x 72.
-_FORWARD_ONLY = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-}
-
-
-@cache
-def forward_only_options() -> dict[str, str] | None:
-    """Return `compiler_options` of `jax.jit` for a network without gradients; None for none.
-
-    A compiler that does not know an option refuses it, hence the trial.
-    """
-    if jax.default_backend() != "cpu":
-        return None
-    try:
-        jax.jit(jnp.negative).lower(0.0).compile(compiler_options=_FORWARD_ONLY)
-    except (jax.errors.JaxRuntimeError, ValueError):
-        return None
-    return _FORWARD_ONLY
 
 
 def convolve(
