@@ -12,7 +12,7 @@ import jax.numpy as jnp
 _FORWARD_ONLY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
 # A training step is 1,400 small programs, whose compilation is most of a first start. So compiled,
-# the demo's takes 0.8 of the core time (15.3 s against 19.1) and runs as fast, as does the whole
+# the demo's takes 0.84 of the core time (16.8 s against 20.1) and runs as fast, as does the whole
 # method's: what is slow in a step is in the library.
 _TRAINING = {
     "xla_backend_optimization_level": 1,

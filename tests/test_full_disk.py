@@ -23,6 +23,9 @@ from dmcf_jax.data.prepare import prepare
 from dmcf_jax.errors import UserError
 from dmcf_jax.metric_writer import MetricWriter, keep_lines_until, read_metrics
 
+# Where it fails, orbax leaves work behind that nobody waits for.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @contextlib.contextmanager
 def small_disk(folder, kilobytes=512):
