@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -114,17 +113,14 @@ def _run(config, workdir, store, held_out, table, devices, guards):
         _claim(config, workdir, store, table, state)
         say(f"{workdir} is trained: it stands at step {start} of {steps}.")
         return state
-    # The state is compiled or loaded, which leaves Python idle, while the step is traced.
-    with ThreadPoolExecutor(1) as beside:
-        made = beside.submit(make)
-        feed = _make_feed(config, store, table, devices)
-        sources = feed.sources(start)
-        keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
-        source = next(sources)
-        step_fn = feed.bind(from_config.build_train_step(config, model))
-        jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
-        lowered = jitted.lower(shapes, source, keys)
-        state = made.result()
+    state = make()
+    feed = _make_feed(config, store, table, devices)
+    sources = feed.sources(start)
+    keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
+    source = next(sources)
+    step_fn = feed.bind(from_config.build_train_step(config, model))
+    jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
+    lowered = jitted.lower(state, source, keys)
     # Only now is the folder this run's: weights that cannot be read leave it free.
     _claim(config, workdir, store, table, state)
     with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
