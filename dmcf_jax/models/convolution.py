@@ -14,13 +14,17 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
+from dmcf_jax.models.pointwise import pointwise
+from dmcf_jax.models.winograd import winograd
+
 # Input channels from which a convolution gains as a product on CPU, in its forward pass. On two
 # cores [8, 9, 5, 512] takes 5.5 ms against 10.9, [8, 9, 5, 256] 7.6 against 4.3.
 DEEP = 512
 
-# Input channels from which, below DEEP, a 3x3 convolution at stride 1 gains by Winograd's products
-# when there is no gradient: [16, 36, 18, 64] takes 3.0 ms against 4.4, [16, 18, 9, 128] 3.0 against
-# 4.0, [16, 9, 5, 256] 3.6 against 4.5; the whole network lost 4 % by them at 512.
+# Input channels from which, below DEEP, a 3x3 convolution at stride 1 gains by Winograd's products:
+# [16, 36, 18, 64] takes 3.0 ms against 4.4, [16, 18, 9, 128] 3.0 against 4.0, [16, 9, 5, 256] 3.6
+# against 4.5; the whole network lost 4 % by them at 512. With gradients, 8 rows take 5.9 ms against
+# 8.7, 6.5 against 7.9, 8.2 against 7.9, and the whole step 0.91 of its time.
 WINOGRAD = 64
 
 
@@ -37,8 +41,16 @@ def convolve(
         return _library(x, kernel, stride)
     if kernel.shape[0] == 1:
         # With gradients, [32, 24, 12, 96] to 48 channels: 4.0 ms against 11.2 on two cores.
-        return _pointwise_product(x, kernel[0, 0], stride)
+        return pointwise(x[:, ::stride, ::stride], kernel[0, 0])
+    if _gains_by_winograd(x, kernel, stride):
+        return winograd(x, kernel)
     return _spatial(x, kernel, stride)
+
+
+def _gains_by_winograd(x, kernel, stride):
+    # In bfloat16 the sums of inputs would cost digits.
+    suits = kernel.shape[0] == 3 and stride == 1 and x.dtype == jnp.float32
+    return suits and WINOGRAD <= kernel.shape[2] < DEEP
 
 
 def _library(x, kernel, stride):
@@ -52,35 +64,20 @@ def _library(x, kernel, stride):
     )
 
 
-def _pointwise_product(x, matrix, stride):
-    x = x[:, ::stride, ::stride]
-    return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _spatial(x, kernel, stride):
     """Convolve by the faster form forwards and by products backwards.
-
-    This body runs without gradients only; with them `_spatial_forward` does.
 
     XLA's own gradients of convolutions are slow on CPU: at [8, 36, 18, 64] with a 3x3 kernel
     16.8 and 7.0 ms for kernel and input, as products 7.8 and 4.6; at [8, 5, 3, 512] 11.9 and
     14.6 against 5.8 and 4.5; the stem's kernel 16.6 against 11.2.
     """
-    # In bfloat16 the sums of inputs would cost digits.
-    suits = kernel.shape[0] == 3 and stride == 1 and x.dtype == jnp.float32
-    if suits and WINOGRAD <= kernel.shape[2] < DEEP:
-        return _winograd(x, kernel)
-    return _direct(x, kernel, stride)
-
-
-def _direct(x, kernel, stride):
     form = _patch_product if kernel.shape[2] >= DEEP else _library
     return form(x, kernel, stride)
 
 
 def _spatial_forward(x, kernel, stride):
-    return _direct(x, kernel, stride), (x, kernel)
+    return _spatial(x, kernel, stride), (x, kernel)
 
 
 def _spatial_backward(stride, saved, cotangent):
@@ -105,60 +102,7 @@ def _patch_product(x, kernel, stride):
         ],
         axis=-1,
     )
-    return _pointwise_product(patches, kernel.reshape(-1, kernel.shape[-1]), 1)
-
-
-def _winograd(x, kernel):
-    """Convolve 3x3 at stride 1: 16 products for each 2 x 2 outputs instead of 36.
-
-    Winograd's F(2x2, 3x3) as in Lavin and Gray, "Fast algorithms for convolutional neural
-    networks", CVPR 2016. F(4x4, 3x3) takes 2 to 3.5 times as long here and its error is
-    ten times larger.
-    """
-    rows, columns = (-(-n // 2) for n in x.shape[1:3])
-    tiles = _both_ways(_of_inputs, _shifted(x, rows, columns))
-    kernels = _both_ways(_of_kernel, kernel)
-    products = [
-        [_pointwise_product(tile, matrix, 1) for tile, matrix in zip(*pair, strict=True)]
-        for pair in zip(tiles, kernels, strict=True)
-    ]
-    # [n, rows, columns, o] at every place of 2 x 2 outputs, to be woven together.
-    outputs = [jnp.stack(row, 3) for row in _both_ways(_of_products, products)]
-    woven = jnp.stack(outputs, 2).reshape(len(x), 2 * rows, 2 * columns, -1)
-    return woven[:, : x.shape[1], : x.shape[2]]
-
-
-def _shifted(x, rows, columns):
-    """Return the values at each place of the 4 x 4 inputs of all tiles, which are 2 apart."""
-    below, right = 2 * rows + 1 - x.shape[1], 2 * columns + 1 - x.shape[2]
-    padded = jnp.pad(x, ((0, 0), (1, below), (1, right), (0, 0)))
-    halves = padded.reshape(len(x), rows + 1, 2, columns + 1, 2, x.shape[3])
-    return [
-        [
-            halves[:, i // 2 : i // 2 + rows, i % 2, j // 2 : j // 2 + columns, j % 2]
-            for j in range(4)
-        ]
-        for i in range(4)
-    ]
-
-
-def _both_ways(transform, grid):
-    """Apply `transform` along the columns of a list of lists, then along its rows."""
-    columns = [transform(column) for column in zip(*grid, strict=True)]
-    return [transform(row) for row in zip(*columns, strict=True)]
-
-
-def _of_inputs(d):
-    return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
-
-
-def _of_kernel(g):
-    outer, inner = (g[0] + g[2]) / 2, g[1] / 2
-    return [g[0], outer + inner, outer - inner, g[2]]
-
-
-def _of_products(m):
-    return [m[0] + m[1] + m[2], m[1] - m[2] - m[3]]
+    return pointwise(patches, kernel.reshape(-1, kernel.shape[-1]))
 
 
 def max_pool_3x3(x: Float[Array, "n h w c"], form: str) -> Float[Array, "n y x c"]:
