@@ -12,7 +12,8 @@ from jaxtyping import Array, Float
 
 from dmcf_jax.data.modality import NAMES
 from dmcf_jax.features import STAGES, Feature, features_of, levels_of
-from dmcf_jax.models.resnet import ResNet, batch_norm
+from dmcf_jax.models.batch_norm import BatchNorm
+from dmcf_jax.models.resnet import ResNet
 
 
 class DmcfOutputs(NamedTuple):
@@ -80,7 +81,7 @@ class Reduction(nn.Module):
         """Return the reduced vectors, float32."""
         initialise = nn.initializers.he_normal()
         x = nn.Dense(self.features, use_bias=False, kernel_init=initialise, name="conv")(x)
-        return nn.relu(batch_norm(train, jnp.float32, "bn")(x))
+        return nn.relu(BatchNorm(train, name="bn")(x))
 
 
 class Head(nn.Module):

@@ -14,20 +14,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dmcf_jax.features import STAGES
+from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.convolution import Conv, max_pool_3x3
 
 EXPANSION = 4
-
-
-def batch_norm(train: bool, dtype: Any, name: str) -> nn.BatchNorm:
-    """Return batch norm over all rows with PyTorch's constants (its momentum 0.1 is our 0.9).
-
-    Statistics are float32 whatever `dtype`. The running variance is the biased one, PyTorch's
-    the unbiased: they differ by n / (n - 1) with n the number of values for a channel.
-    """
-    return nn.BatchNorm(
-        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
-    )
 
 
 class Bottleneck(nn.Module):
@@ -49,13 +39,13 @@ class Bottleneck(nn.Module):
     def __call__(self, x: Float[Array, "n h w c"], train: bool) -> Float[Array, "n y x o"]:
         """Return the block's output, after its last ReLU."""
         conv = partial(Conv, dtype=self.dtype, form=self.form)
-        norm = partial(batch_norm, train, self.dtype)
-        y = nn.relu(norm("bn1")(conv(self.width, 1, name="conv1")(x)))
-        y = nn.relu(norm("bn2")(conv(self.width, 3, self.stride, name="conv2")(y)))
-        y = norm("bn3")(conv(EXPANSION * self.width, 1, name="conv3")(y))
+        norm = partial(BatchNorm, train, self.dtype)
+        y = nn.relu(norm(name="bn1")(conv(self.width, 1, name="conv1")(x)))
+        y = nn.relu(norm(name="bn2")(conv(self.width, 3, self.stride, name="conv2")(y)))
+        y = norm(name="bn3")(conv(EXPANSION * self.width, 1, name="conv3")(y))
         if x.shape != y.shape:
             shortcut = conv(EXPANSION * self.width, 1, self.stride, name="downsample_conv")(x)
-            x = norm("downsample_bn")(shortcut)
+            x = norm(name="downsample_bn")(shortcut)
         return nn.relu(y + x)
 
 
@@ -97,7 +87,7 @@ class ResNet(nn.Module):
 
     def _stem(self, x, train):
         x = Conv(self.width, 7, 2, self.dtype, self.form, name="conv1")(x)
-        x = nn.relu(batch_norm(train, self.dtype, "bn1")(x))
+        x = nn.relu(BatchNorm(train, self.dtype, name="bn1")(x))
         return max_pool_3x3(x, self.form)
 
     def _stage(self, part, x, train):
