@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -106,14 +105,12 @@ def _write_classes(workdir: Path, store: ImageStore, table: IdentityTable) -> No
 def _run(config, workdir, store, held_out, table, devices, guards):
     checkpoints, held, interruption = guards
     model = from_config.build_model(config, table.counts.shape[1])
-    shapes, make = _start_state(config, model, devices, checkpoints)
+    state = _start_state(config, model, devices, checkpoints)
     start, steps = (checkpoints.steps() or [0])[-1], config.train.steps
     if start >= steps:
-        state = make()
         _claim(config, workdir, store, table, state)
         say(f"{workdir} is trained: it stands at step {start} of {steps}.")
         return state
-    state = make()
     feed = _make_feed(config, store, table, devices)
     sources = feed.sources(start)
     keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
@@ -138,30 +135,22 @@ def _claim(config, workdir, store, table, state):
     say(parameter_table(state.params))
 
 
-def _start_state(
-    config, model, devices, checkpoints
-) -> tuple[TrainState, Callable[[], TrainState]]:
-    """Return the state's shapes and what makes it, on its devices: the latest or a fresh one."""
+def _start_state(config, model, devices, checkpoints) -> TrainState:
+    """Return the state of the latest checkpoint or a fresh one, on its devices."""
     optimizer = from_config.build_optimizer(config)
     variables = variable_shapes(model, tuple(config.data.size))
     everywhere = mesh.replicated(devices)
-    shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
-    shapes = mesh.placed(shapes, everywhere)
     if checkpoints.steps():
-        return shapes, lambda: _loaded(checkpoints, shapes)
+        shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
+        state = checkpoints.load(mesh.placed(shapes, everywhere))
+        say(f"continuing from the checkpoint of step {int(state.step)}")
+        return state
     create = jax.jit(
         lambda normals, given: make_state(overlay(cut(variables, normals), given), optimizer),
         out_shardings=everywhere,
     )
     given = _given_weights(config, variables)
-    key = stream(config.seed, "init")
-    return shapes, lambda: create(draw_normals(variables, key, everywhere), given)
-
-
-def _loaded(checkpoints, shapes):
-    state = checkpoints.load(shapes)
-    say(f"continuing from the checkpoint of step {int(state.step)}")
-    return state
+    return create(draw_normals(variables, stream(config.seed, "init"), everywhere), given)
 
 
 def _given_weights(config, shapes) -> dict:

@@ -18,8 +18,8 @@ class BatchNorm(nn.Module):
     keeps x - mean until the gradient, one more copy of every map: the whole method's training step
     takes 0.93 of its time this way on two cores.
 
-    Statistics are float32 at least, whatever `dtype`. The running variance is the biased one, PyTorch's
-    the unbiased: they differ by n / (n - 1) with n the number of values for a channel.
+    Statistics are float32 at least, whatever `dtype`. The running variance is the biased one,
+    PyTorch's the unbiased: they differ by n / (n - 1) with n the number of values for a channel.
 
     Attributes:
         train: normalise by the batch and update the statistics, else by the statistics.
