@@ -98,7 +98,7 @@ def make_train_step(
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, (batch_stats, metrics)), grads = gradient(state.params, state, batch, key)
-        norm = optax.tree.norm(grads)
+        norm = length(grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         metrics = {
             "loss": loss,
@@ -115,6 +115,16 @@ def make_train_step(
         return after, metrics
 
     return train_step
+
+
+def length(tree: dict) -> Float[Array, ""]:
+    """Return the Euclidean length of all values together.
+
+    Each tensor times itself: for a sum of squares (`optax.tree.norm`) XLA on CPU writes the
+    squares to memory first, 3 % of the whole method's step.
+    """
+    leaves = jax.tree.leaves(tree)
+    return jnp.sqrt(sum(jnp.vdot(leaf, leaf, precision="highest") for leaf in leaves))
 
 
 def _after_all_gradients(updates: dict, norm: Float[Array, ""]) -> dict:

@@ -44,6 +44,8 @@ def convolve(
         return pointwise(x[:, ::stride, ::stride], kernel[0, 0])
     if _gains_by_winograd(x, kernel, stride):
         return winograd(x, kernel)
+    if kernel.shape[0] == 7 and stride == 2:
+        return _stem(x, kernel)
     return _spatial(x, kernel, stride)
 
 
@@ -85,6 +87,44 @@ def _spatial_backward(stride, saved, cotangent):
 
 
 _spatial.defvjp(_spatial_forward, _spatial_backward)
+
+
+@jax.custom_vjp
+def _stem(x, kernel):
+    """Convolve 7x7 at stride 2 by XLA's convolution, with gradients by four products.
+
+    With gradients, [32, 96, 48, 3] to 16 channels takes 8.2 ms against 12.8 by its 49 shifts, and
+    half of the compilation, which is a tenth of the demo's; [8, 144, 72, 3] to 64 channels 9.3
+    against 8.6.
+    """
+    return _library(x, kernel, 2)
+
+
+def _stem_backward(pull, cotangent):
+    return pull(cotangent)
+
+
+def _folded_product(x, kernel):
+    """Convolve at stride 2 as if at stride 1, with pixels of 2 x 2 folded into channels.
+
+    Each row of the folded kernel is one product with the neighbours along the columns.
+    """
+    size = kernel.shape[0]
+    pad, taps = (size - 1) // 2, (size + 1) // 2
+    height, width = (-(-n // 2) for n in x.shape[1:3])
+    rows, columns = height + taps - 1, width + taps - 1
+    below, right = 2 * rows - x.shape[1] - pad, 2 * columns - x.shape[2] - pad
+    padded = jnp.pad(x, ((0, 0), (pad, below), (pad, right), (0, 0)))
+    folded = padded.reshape(len(x), rows, 2, columns, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+    folded = folded.reshape(len(x), rows, columns, -1)
+    neighbours = jnp.concatenate([folded[:, :, i : i + width] for i in range(taps)], axis=-1)
+    kernel = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
+    kernel = kernel.reshape(taps, 2, taps, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    kernel = kernel.reshape(taps, -1, kernel.shape[-1])
+    return sum(pointwise(neighbours[:, i : i + height], kernel[i]) for i in range(taps))
+
+
+_stem.defvjp(partial(jax.vjp, _folded_product), _stem_backward)
 
 
 def _patch_product(x, kernel, stride):
