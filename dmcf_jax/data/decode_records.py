@@ -13,7 +13,10 @@ from dmcf_jax.data.threads import map_in_threads
 from dmcf_jax.errors import UserError
 
 LABELS = ("identity", "camera", "modality", "path")
-ROWS_AT_ONCE = 16
+# A call that lets go of the interpreter's lock has to wait for it again, and the longer the less
+# the threads' calls are alike. So a block is read, then hashed, then decoded, then written: 250 us
+# an image on two cores; in blocks of 16 it is 290, image by image 300, Pillow alone 250.
+ROWS_AT_ONCE = 64
 
 
 class Splits:
@@ -56,13 +59,11 @@ def decode_records(
     """
 
     def block(start: int) -> list[tuple[str, bytes, list]]:
-        rows = range(start, min(start + ROWS_AT_ONCE, len(splits)))
-        pixels, done = np.empty((len(rows), *size, 3), np.uint8), []
-        for place, row in enumerate(rows):
-            name, record = splits[row]
+        records = [splits[row] for row in range(start, min(start + ROWS_AT_ONCE, len(splits)))]
+        done = [(name, _digest(r), [r[label] for label in LABELS]) for name, r in records]
+        pixels = np.empty((len(records), *size, 3), np.uint8)
+        for place, (_, record) in enumerate(records):
             pixels[place] = _pixels(splits.folder, record, size, resample)
-            done.append((name, _digest(record), [record[label] for label in LABELS]))
-        # Together: each call that lets go of the interpreter's lock has to wait for it again.
         write(start, pixels)
         return done
 
