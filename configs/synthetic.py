@@ -30,7 +30,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.optim.lr_backbone = 0.003
     config.optim.lr_heads = 0.003
     config.optim.decay_at = (0.75,)
-    config.train.steps = 680
+    config.train.steps = 800
     config.train.checkpoint_every = 320
     config.train.log_every = 10
     return default.apply_variant(config, variant)
