@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from dmcf_jax.losses import LOG_VARIANCE_RANGE
 from dmcf_jax.tree_paths import path_name
@@ -52,7 +54,7 @@ def make_schedule(
         return constant
     # min(): the ramp ends at step `warmup_steps - 1` with the full rate, as (e + 1) / n in the
     # field's repositories, and never starts at zero, which would waste a step.
-    return lambda step: constant(step) * jax.numpy.minimum((step + 1) / warmup_steps, 1.0)
+    return lambda step: constant(step) * jnp.minimum((step + 1) / warmup_steps, 1.0)
 
 
 def make_optimizer(
@@ -80,6 +82,27 @@ def make_optimizer(
         "log_variance": adam_group("log_variance", late),
     }
     return optax.partition(transforms, parameter_groups)
+
+
+def length(tree: dict) -> Float[Array, ""]:
+    """Return the Euclidean length of all values together.
+
+    Each tensor times itself: for a sum of squares (`optax.tree.norm`) XLA on CPU writes the
+    squares to memory first, 3 % of the whole method's step.
+    """
+    leaves = jax.tree.leaves(tree)
+    return jnp.sqrt(sum(jnp.vdot(leaf, leaf, precision="highest") for leaf in leaves))
+
+
+def after_all_gradients(updates: dict, norm: Float[Array, ""]) -> dict:
+    """Return `updates` as they are, but waiting for the whole gradient.
+
+    Unless every use of the weights comes before the new ones are written in their place, XLA
+    copies all of them at the start: 6 % of the whole method's step on two cores. A norm that is
+    not finite spoils the updates, which are of no use then.
+    """
+    one = jnp.where(jnp.isfinite(norm), 1.0, jnp.nan)
+    return jax.tree.map(lambda update: update * one, updates)
 
 
 def apply_updates(params: dict, updates: dict) -> dict:

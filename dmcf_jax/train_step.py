@@ -17,7 +17,7 @@ from dmcf_jax import losses
 from dmcf_jax.data.augment import augment
 from dmcf_jax.features import levels_of, loss_terms_of
 from dmcf_jax.models.dmcf import DMCF
-from dmcf_jax.optim import apply_updates
+from dmcf_jax.optim import after_all_gradients, apply_updates, length
 
 
 @struct.dataclass
@@ -107,7 +107,7 @@ def make_train_step(
             **{f"lr_{group}": rate(state.step) for group, rate in schedules.items()},
             "gradient_norm": norm,
         }
-        params = apply_updates(state.params, _after_all_gradients(updates, norm))
+        params = apply_updates(state.params, after_all_gradients(updates, norm))
         after = TrainState(state.step + 1, params, batch_stats, opt_state)
         if recipe.skip_non_finite:
             sound = jnp.isfinite(loss) & jnp.isfinite(metrics["gradient_norm"])
@@ -115,27 +115,6 @@ def make_train_step(
         return after, metrics
 
     return train_step
-
-
-def length(tree: dict) -> Float[Array, ""]:
-    """Return the Euclidean length of all values together.
-
-    Each tensor times itself: for a sum of squares (`optax.tree.norm`) XLA on CPU writes the
-    squares to memory first, 3 % of the whole method's step.
-    """
-    leaves = jax.tree.leaves(tree)
-    return jnp.sqrt(sum(jnp.vdot(leaf, leaf, precision="highest") for leaf in leaves))
-
-
-def _after_all_gradients(updates: dict, norm: Float[Array, ""]) -> dict:
-    """Return `updates` as they are, but waiting for the whole gradient.
-
-    Unless every use of the weights comes before the new ones are written in their place, XLA
-    copies all of them at the start: 6 % of the whole method's step on two cores. A norm that is
-    not finite spoils the updates, which are of no use then.
-    """
-    one = jnp.where(jnp.isfinite(norm), 1.0, jnp.nan)
-    return jax.tree.map(lambda update: update * one, updates)
 
 
 def kept_unless(sound: Bool[Array, ""], after: TrainState, before: TrainState) -> TrainState:

@@ -85,7 +85,7 @@ def test_max_pool_equals_a_literal_loop(form, shape):
 def test_forms_have_equal_gradients(shape):
     generator = np.random.default_rng(1)
     x = jnp.asarray(generator.normal(size=(2, *shape, 3)), jnp.float32)
-    for size, stride in [(1, 1), (1, 2), (3, 1), (3, 2)]:
+    for size, stride in [(1, 1), (1, 2), (3, 1), (3, 2), (7, 2)]:
         kernel = jnp.asarray(generator.normal(size=(size, size, 3, 4)), jnp.float32)
 
         def value(form, x, kernel, stride=stride):

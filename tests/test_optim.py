@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmcf_jax.optim import apply_updates, make_optimizer, make_schedule, parameter_groups
+from dmcf_jax.optim import (
+    after_all_gradients,
+    apply_updates,
+    length,
+    make_optimizer,
+    make_schedule,
+    parameter_groups,
+)
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -86,3 +93,20 @@ def test_schedule_warms_up_and_steps_down():
     steps = [0, 1, 3, 4, 39, 40, 79, 80, 99]
     expected = [0.25, 0.5, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]
     np.testing.assert_allclose([rate(jnp.int32(s)) for s in steps], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
+def test_length_is_that_of_all_values_in_one_row(mode):
+    generator = np.random.default_rng(0)
+    tree = {str(n): generator.normal(size=(n, 3, 2)).astype(np.float32) for n in range(1, 5)}
+    expected = np.linalg.norm(np.concatenate([leaf.ravel() for leaf in tree.values()]))
+    np.testing.assert_allclose(mode(length)(tree), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [0.0, 7.5, np.inf, np.nan])
+def test_updates_are_the_same_bits_after_a_finite_gradient_and_nan_after_another(norm):
+    updates = {"a": jnp.array([0.1, -3e-30]), "b": jnp.array(2.0)}
+    found = jax.jit(after_all_gradients)(updates, jnp.float32(norm))
+    for name, update in updates.items():
+        expected = update if np.isfinite(norm) else np.full_like(update, np.nan)
+        np.testing.assert_array_equal(found[name], expected)
