@@ -110,7 +110,7 @@ def make_train_step(
         params = apply_updates(state.params, after_all_gradients(updates, norm))
         after = TrainState(state.step + 1, params, batch_stats, opt_state)
         if recipe.skip_non_finite:
-            sound = jnp.isfinite(loss) & jnp.isfinite(metrics["gradient_norm"])
+            sound = jnp.isfinite(loss) & jnp.isfinite(norm)
             after, metrics["skipped"] = kept_unless(sound, after, state), ~sound
         return after, metrics
 

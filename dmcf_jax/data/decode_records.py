@@ -15,7 +15,7 @@ from dmcf_jax.errors import UserError
 LABELS = ("identity", "camera", "modality", "path")
 # A call that lets go of the interpreter's lock has to wait for it again, and the longer the less
 # the threads' calls are alike. So a block is read, then hashed, then decoded, then written: 250 us
-# an image on two cores; in blocks of 16 it is 290, image by image 300, Pillow alone 250.
+# an image on two cores; in blocks of 16 it is 290, with all three in turn 300, Pillow alone 250.
 ROWS_AT_ONCE = 64
 
 

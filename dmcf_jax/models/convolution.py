@@ -72,7 +72,7 @@ def _spatial(x, kernel, stride):
 
     XLA's own gradients of convolutions are slow on CPU: at [8, 36, 18, 64] with a 3x3 kernel
     16.8 and 7.0 ms for kernel and input, as products 7.8 and 4.6; at [8, 5, 3, 512] 11.9 and
-    14.6 against 5.8 and 4.5; the stem's kernel 16.6 against 11.2.
+    14.6 against 5.8 and 4.5.
     """
     form = _patch_product if kernel.shape[2] >= DEEP else _library
     return form(x, kernel, stride)
