@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, config_flags
 
 from dmcf_jax.compilation_cache import keep_compiled
 from dmcf_jax.errors import UserError, exit_gracefully
+from dmcf_jax.host_memory import keep_freed_memory
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
@@ -64,7 +65,8 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
 
 
 def _quietly(main: Callable[[], None]) -> None:
-    """Call `main` with compiled programs kept and libraries' chatter off (but for --verbosity)."""
+    """Call `main`, programs and memory kept and libraries silent (but for --verbosity)."""
+    keep_freed_memory()
     keep_compiled(_CACHE.value)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
