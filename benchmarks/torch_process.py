@@ -1,30 +1,36 @@
 """PyTorch's side of a comparison in a process of its own, as PyTorch runs where nothing else does.
 
-In one process both sides would share a heap, and ours tells the C library how to keep it.
+Our commands ask for large pages, which a process has from its start or not at all; PyTorch as it
+comes does not.
 """
 
 import contextlib
 import multiprocessing
+import os
 import time
 
 import torch
 from torch_dmcf import DMCF, FEATURES, make_adam, pool, train_step
+
+from dmcf_jax.host_memory import TUNABLES
 
 IDENTITIES = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @contextlib.contextmanager
-def started(what, config, same_heap):
+def started(what, config, large_pages):
     """Yield a function that works `rounds` times in another process and returns its seconds.
 
     Args:
         what: 'train_step' or 'embed'.
-        same_heap: let PyTorch's process keep freed memory as our commands do.
+        large_pages: let PyTorch have our heap's, if we have them.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    arguments = (theirs, what, config.to_dict(), same_heap)
+    if not large_pages:
+        os.environ.pop(TUNABLES, None)
+    arguments = (theirs, what, config.to_dict())
     process = context.Process(target=_serve, args=arguments, daemon=True)
     process.start()
     theirs.close()  # so that the end of the process is seen
@@ -38,13 +44,9 @@ def started(what, config, same_heap):
     process.join()
 
 
-def _serve(pipe, what, config, same_heap):
+def _serve(pipe, what, config):
     from ml_collections import ConfigDict
 
-    from dmcf_jax.host_memory import keep_freed_memory
-
-    if same_heap:
-        keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     make = make_train_step if what == "train_step" else make_embed

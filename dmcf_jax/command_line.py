@@ -11,7 +11,7 @@ from ml_collections import ConfigDict, config_flags
 
 from dmcf_jax.compilation_cache import keep_compiled
 from dmcf_jax.errors import UserError, exit_gracefully
-from dmcf_jax.host_memory import keep_freed_memory
+from dmcf_jax.host_memory import use_large_pages
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
@@ -30,7 +30,11 @@ MISTAKES = (
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2."""
+    """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2.
+
+    The process may start anew first, see `dmcf_jax.host_memory`.
+    """
+    use_large_pages()
     app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse)
 
 
@@ -65,8 +69,7 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
 
 
 def _quietly(main: Callable[[], None]) -> None:
-    """Call `main`, programs and memory kept and libraries silent (but for --verbosity)."""
-    keep_freed_memory()
+    """Call `main` with compiled programs kept and libraries' chatter off (but for --verbosity)."""
     keep_compiled(_CACHE.value)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)

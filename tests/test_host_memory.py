@@ -1,19 +1,21 @@
-"""What is freed is given to the next that asks: counted in pages that the system had to give."""
+"""Large pages: counted in faults, by which the system hands out memory page by page."""
 
 import os
-import platform
 import subprocess
 import sys
 
 import pytest
 
+from dmcf_jax.host_memory import large_pages_can_be_asked_for
+
 # Faults of ten times 64 MiB filled and freed, in another thread than the first, as XLA's are.
 COUNT_FAULTS = """
-import resource, sys, threading
+import os, resource, sys, threading
 import numpy as np
-from dmcf_jax.host_memory import keep_freed_memory
+from dmcf_jax.host_memory import use_large_pages
 
-done = keep_freed_memory() if sys.argv[1] == "keep" else None
+print("start", os.getpid(), *sys.argv[1:], flush=True)
+use_large_pages()
 faults = []
 
 def work():
@@ -24,34 +26,41 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
-print(done, faults[-1] - faults[0])
+print(faults[-1] - faults[0])
 """
+PAGES = 10 * (64 << 20) // os.sysconf("SC_PAGE_SIZE")
 
-glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+leaves_the_choice = pytest.mark.skipif(
+    not large_pages_can_be_asked_for(), reason="this system gives large pages to all or to none"
+)
 
 
-def count_faults(mode, **environment):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    clean.pop("GLIBC_TUNABLES", None)
-    # Without huge pages, which NumPy asks for and which would hide the faults.
+def run_and_count(words=(), **environment):
+    """Return how the script began, each time, and its faults."""
+    clean = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    # Without NumPy's own request, which would hide the faults.
     environment = {**clean, "NUMPY_MADVISE_HUGEPAGE": "0", **environment}
-    command = [sys.executable, "-c", COUNT_FAULTS, mode]
+    command = [sys.executable, "-c", COUNT_FAULTS, *words]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    done, faults = found.stdout.split()
-    return done, int(faults)
+    *starts, faults = found.stdout.splitlines()
+    return starts, int(faults)
 
 
-@glibc
-def test_freed_memory_comes_back_without_faults():
-    pages = 10 * (64 << 20) // os.sysconf("SC_PAGE_SIZE")
-    assert count_faults("leave")[1] > 0.9 * pages
-    done, faults = count_faults("keep")
-    assert done == "True"
-    assert faults < 0.01 * pages
+@leaves_the_choice
+def test_large_pages_cost_a_fiftieth_of_the_faults():
+    assert run_and_count()[1] < 0.02 * PAGES
 
 
-@glibc
-@pytest.mark.parametrize("name", ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"])
-def test_what_the_environment_chooses_is_left_alone(name):
-    value = {"MALLOC_ARENA_MAX": "4", "GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}[name]
-    assert count_faults("keep", **{name: value})[0] == "False"
+@leaves_the_choice
+def test_the_process_starts_anew_once_with_its_number_and_words():
+    starts, _ = run_and_count(["--a=b c", "d"])
+    assert len(starts) == 2 and starts[0] == starts[1]
+    assert starts[0].endswith(" --a=b c d")
+
+
+@pytest.mark.parametrize("value", ["", "glibc.malloc.arena_max=4"])
+def test_what_the_user_chose_is_left_alone(value):
+    starts, faults = run_and_count(GLIBC_TUNABLES=value)
+    assert len(starts) == 1
+    if large_pages_can_be_asked_for():
+        assert faults > 0.9 * PAGES
