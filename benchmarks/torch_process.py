@@ -1,35 +1,28 @@
 """PyTorch's side of a comparison in a process of its own, as PyTorch runs where nothing else does.
 
-Our commands ask for large pages, which a process has from its start or not at all; PyTorch as it
-comes does not.
+So neither side has the other's heap and threads.
 """
 
 import contextlib
 import multiprocessing
-import os
 import time
 
 import torch
 from torch_dmcf import DMCF, FEATURES, make_adam, pool, train_step
-
-from dmcf_jax.host_memory import TUNABLES
 
 IDENTITIES = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @contextlib.contextmanager
-def started(what, config, large_pages):
+def started(what, config):
     """Yield a function that works `rounds` times in another process and returns its seconds.
 
     Args:
         what: 'train_step' or 'embed'.
-        large_pages: let PyTorch have our heap's, if we have them.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    if not large_pages:
-        os.environ.pop(TUNABLES, None)
     arguments = (theirs, what, config.to_dict())
     process = context.Process(target=_serve, args=arguments, daemon=True)
     process.start()

@@ -24,7 +24,6 @@ from dmcf_jax import command_line
 _WHAT = flags.DEFINE_enum("what", "train_step", ["train_step", "embed"], "What to time")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Timed repetitions of each side")
 _ROUNDS = flags.DEFINE_integer("rounds", 1, "Calls in one repetition; more for a fast device")
-_LARGE_PAGES = flags.DEFINE_bool("large_pages", False, "Let PyTorch have large pages as we do")
 _CONFIG = config_flags.DEFINE_config_file("config", "configs/regdb.py", "Network and batch")
 
 
@@ -59,7 +58,7 @@ def main() -> None:
 
     config, what = _CONFIG.value, _WHAT.value
     ours, images = make_ours(what, config)
-    with torch_process.started(what, config, _LARGE_PAGES.value) as theirs:
+    with torch_process.started(what, config) as theirs:
         seconds, torch_seconds = compare(ours, theirs, _REPEATS.value, _ROUNDS.value)
     median, torch_median = statistics.median(seconds), statistics.median(torch_seconds)
     report = {
@@ -76,7 +75,6 @@ def main() -> None:
         "dtype": config.dtype,
         "device": jax.devices()[0].device_kind,
         "torch_threads": torch.get_num_threads(),
-        "torch_large_pages": _LARGE_PAGES.value,
         "versions": {"jax": jax.__version__, "torch": torch.__version__},
     }
     print(json.dumps(report, indent=2))

@@ -11,7 +11,6 @@ from ml_collections import ConfigDict, config_flags
 
 from dmcf_jax.compilation_cache import keep_compiled
 from dmcf_jax.errors import UserError, exit_gracefully
-from dmcf_jax.host_memory import use_large_pages
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
@@ -30,11 +29,7 @@ MISTAKES = (
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2.
-
-    The process may start anew first, see `dmcf_jax.host_memory`.
-    """
-    use_large_pages()
+    """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2."""
     app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse)
 
 
