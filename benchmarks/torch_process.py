@@ -105,7 +105,7 @@ def make_train_step(config, device):
 
 def make_embed(config, device):
     """Return a function that embeds as many images as ours."""
-    from dmcf_jax.benchmarks.embed import BATCHES
+    from benchmarks.embed import BATCHES
 
     model = make_model(config, device).eval()
     shape = (config.evaluation.batch_size, 3, *config.data.size)

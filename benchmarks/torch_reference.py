@@ -19,7 +19,7 @@ import torch_process
 from absl import flags
 from ml_collections import config_flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _WHAT = flags.DEFINE_enum("what", "train_step", ["train_step", "embed"], "What to time")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Timed repetitions of each side")
@@ -29,7 +29,7 @@ _CONFIG = config_flags.DEFINE_config_file("config", "configs/regdb.py", "Network
 
 def make_ours(what, config):
     """Return a function that does the work once, and how many images it sees."""
-    from dmcf_jax.benchmarks import embed, train_step
+    from benchmarks import embed, train_step
 
     if what == "embed":
         return embed.make_embed(config)
@@ -43,7 +43,7 @@ def compare(ours, theirs, repeats, rounds):
         ours: does the work once.
         theirs: returns the seconds of so many times.
     """
-    from dmcf_jax.benchmarks.measure import seconds_of
+    from benchmarks.measure import seconds_of
 
     def several():
         return [ours() for _ in range(rounds)]

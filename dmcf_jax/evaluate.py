@@ -5,21 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from dmcf_jax import from_config, hosts
+from dmcf_jax.config import build as from_config
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.prepared import read_facts
+from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
 from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
-from dmcf_jax.evaluation.query_expansion import QueryExpansion
-from dmcf_jax.evaluation.report import markdown_table, pool_trials, result_as_dict, write_report
-from dmcf_jax.evaluation.reranking import KReciprocal
-from dmcf_jax.progress import counting, say
-from dmcf_jax.run_folder import write_atomically
-from dmcf_jax.trained import TrainedModel, load_trained
+from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
+from dmcf_jax.evaluation.ranking.reranking import KReciprocal
+from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict, write_report
+from dmcf_jax.runs.folder import write_atomically
+from dmcf_jax.runs.load import TrainedModel, load_trained
+from dmcf_jax.runtime import hosts
+from dmcf_jax.runtime.console import counting, say
 
 # What papers report, evaluated when no protocol is named.
 USUAL = {
@@ -86,7 +87,7 @@ def evaluate(
 
 
 def _write_page(html, trained, results, lists, store, source):
-    from dmcf_jax.pages.evaluation_page import Names, evaluation_page
+    from dmcf_jax.reports.html.evaluation_page import Names, evaluation_page
 
     facts = _facts(trained)
     names = Names(facts.get("identity_names", {}), facts.get("camera_names", {}))

@@ -8,23 +8,26 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax import compiler_options, from_config, hosts, mesh, run_folder
-from dmcf_jax.checkpoint import Checkpoints
-from dmcf_jax.config import flatten, validate
+from dmcf_jax.config import build as from_config
+from dmcf_jax.config.validate import flatten, validate
 from dmcf_jax.data.feed import DeviceFeed, HostFeed, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.judge import make_judge
-from dmcf_jax.init_from import overlay, start_from
-from dmcf_jax.interruption import Interruption
+from dmcf_jax.methods.dmcf.train_step import TrainState, make_state
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.models.parameter_table import parameter_table
-from dmcf_jax.pretrained import load_resnet, stream_weights
-from dmcf_jax.progress import say, timed
-from dmcf_jax.streams import stream, training_keys
-from dmcf_jax.train_loop import Loop
-from dmcf_jax.train_step import TrainState, make_state
+from dmcf_jax.runs import folder as run_folder
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runtime import compiler_options, hosts
+from dmcf_jax.runtime import devices as mesh
+from dmcf_jax.runtime.console import say, timed
+from dmcf_jax.runtime.random_keys import stream, training_keys
+from dmcf_jax.runtime.signals import Interruption
+from dmcf_jax.training.init_from import overlay, start_from
+from dmcf_jax.training.loop import Loop
+from dmcf_jax.training.validation import make_judge
+from dmcf_jax.weights.imagenet import load_resnet, stream_weights
 
 
 def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> TrainState:

@@ -10,7 +10,7 @@ import json
 from absl import flags
 from ml_collections import config_flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 WHAT = ("train_step", "embed", "ranking", "feed", "startup", "network", "search")
 _WHAT = flags.DEFINE_enum("what", None, WHAT, "What to measure", required=True)
@@ -28,30 +28,30 @@ def main() -> None:
 
 def _measure(what, repeats):
     if what == "ranking":
-        from dmcf_jax.benchmarks.ranking import benchmark_ranking
+        from benchmarks.ranking import benchmark_ranking
 
         return benchmark_ranking(repeats)
     if what == "train_step":
-        from dmcf_jax.benchmarks.train_step import benchmark_train_step
+        from benchmarks.train_step import benchmark_train_step
 
         return benchmark_train_step(_CONFIG.value, repeats)
     if what == "embed":
-        from dmcf_jax.benchmarks.embed import benchmark_embed
+        from benchmarks.embed import benchmark_embed
 
         return benchmark_embed(_CONFIG.value, repeats)
     if what == "feed":
-        from dmcf_jax.benchmarks.feed import benchmark_feed
+        from benchmarks.feed import benchmark_feed
 
         return benchmark_feed(_CONFIG.value, repeats)
     if what == "search":
-        from dmcf_jax.benchmarks.search import benchmark_search
+        from benchmarks.search import benchmark_search
 
         return benchmark_search(repeats)
     if what == "network":
-        from dmcf_jax.benchmarks.network import network_of_a_step
+        from benchmarks.network import network_of_a_step
 
         return network_of_a_step(_CONFIG.value, _DEVICES.value)
-    from dmcf_jax.benchmarks.startup import benchmark_startup
+    from benchmarks.startup import benchmark_startup
 
     return benchmark_startup(config_flags.get_config_filename(flags.FLAGS["config"]), repeats)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _FOLDER = flags.DEFINE_string("folder", "runs/demo", "Where everything is put")
 _EXPECT = flags.DEFINE_string("expect", None, "Record that the results must agree with")
@@ -15,7 +15,7 @@ _SHORT = flags.DEFINE_bool("short", False, "A few people and steps: shows that i
 def main() -> None:
     """Run the demo in full or in its short form."""
     from configs import synthetic
-    from dmcf_jax.demo import run_demo
+    from dmcf_jax.cli.demo_story import run_demo
     from dmcf_jax.evaluate import compare
 
     config = synthetic.get_config()

@@ -6,7 +6,7 @@ python scripts/embed.py --model=dmcf.stablehlo.zip --images=pictures.csv --out=g
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _MODEL = flags.DEFINE_string("model", None, "A run's folder, or an exported file", required=True)
 _IMAGES = flags.DEFINE_string("images", None, "A folder, a CSV file or a picture", required=True)
@@ -19,9 +19,9 @@ _BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_be
 
 def main() -> None:
     """Do what the flags ask for."""
-    from dmcf_jax.data.image_list import list_images
-    from dmcf_jax.embed_files import embed_files
-    from dmcf_jax.loaded_model import load_model
+    from dmcf_jax.retrieval.embed_pictures import embed_files
+    from dmcf_jax.retrieval.model import load_model
+    from dmcf_jax.retrieval.picture_list import list_images
 
     images = list_images(_IMAGES.value, _MODALITY.value)
     model = load_model(_MODEL.value, _STEP.value, _BEST.value)

@@ -9,7 +9,7 @@ python scripts/evaluate.py --pool=runs/regdb_1,runs/regdb_2 --out=runs/regdb
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run")
 _PROTOCOL = flags.DEFINE_list("protocol", [], "Names, or all; by default what papers report")

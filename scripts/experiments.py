@@ -9,7 +9,7 @@ The same command goes on where it was stopped; tables that share rows share thei
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _TABLE = flags.DEFINE_integer("table", None, "Table of the paper: 1, 2 or 3", required=True)
 _DATA = flags.DEFINE_string("data", None, "regdb, sysu_mm01 or synthetic", required=True)
@@ -29,7 +29,7 @@ def main() -> None:
     """Run the experiment and print its table."""
     from pathlib import Path
 
-    from dmcf_jax.experiments.command import run_experiment
+    from dmcf_jax.experiments.run_table import run_experiment
 
     text = run_experiment(
         _TABLE.value,

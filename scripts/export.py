@@ -7,7 +7,7 @@ python scripts/export.py --workdir=runs/regdb --format=onnx  (installing it: doc
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run", required=True)
 _FORMAT = flags.DEFINE_enum("format", "stablehlo", ["stablehlo", "onnx", "torch"], "What to write")
@@ -18,7 +18,7 @@ _BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_be
 
 def main() -> None:
     """Do what the flags ask for."""
-    from dmcf_jax.export_run import export_run
+    from dmcf_jax.export.run import export_run
 
     print(export_run(_WORKDIR.value, _FORMAT.value, _OUT.value, step=_STEP.value, best=_BEST.value))
 

@@ -8,7 +8,7 @@ python scripts/figures.py --figure=all --workdir=runs/regdb_1 --out=paper
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _FIGURE = flags.DEFINE_list(
     "figure", [], "3, 4, 5, 6, embeddings, ranked, distances; or all that fit the folder"
@@ -22,9 +22,9 @@ _IDENTITIES = flags.DEFINE_integer("identities", 12, "People in the map of embed
 def main() -> None:
     """Draw what the flags ask for and say what was written."""
     from dmcf_jax.errors import UserError
-    from dmcf_jax.figures.command import draw
-    from dmcf_jax.figures.material import Choices
-    from dmcf_jax.progress import say
+    from dmcf_jax.reports.figures.draw import draw
+    from dmcf_jax.reports.figures.material import Choices
+    from dmcf_jax.runtime.console import say
 
     if not _WORKDIR.value:
         raise UserError("name --workdir, the folder of a run or of an experiment")

@@ -8,8 +8,8 @@ python scripts/prepare_data.py --dataset=regdb --data_dir=DIR --verify
 
 from absl import flags
 
-from dmcf_jax import command_line
-from dmcf_jax.data.prepare_command import run
+from dmcf_jax.cli import app as command_line
+from dmcf_jax.cli.prepare_command import run
 
 flags.DEFINE_string("dataset", None, "regdb, sysu_mm01, llcm, own or synthetic.")
 flags.DEFINE_string("source", None, "Root of your own download; own: a folder or a CSV file.")

@@ -11,7 +11,7 @@ import json
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _FEATURES = flags.DEFINE_string("features", None, "The .npz file.")
 _DISTANCES = flags.DEFINE_string("distances", None, "Matrix [q, g] (.npy) in place of features.")

@@ -6,7 +6,7 @@ python scripts/search.py --model=runs/own --gallery=gallery --query=night.jpg \\
 
 from absl import flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _MODALITIES = "visible or infrared, where pictures do not say it"
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Do what the flags ask for."""
     import dataclasses
 
-    from dmcf_jax.search_run import SearchOptions, run_search, table
+    from dmcf_jax.search import SearchOptions, run_search, table
 
     names = [field.name for field in dataclasses.fields(SearchOptions)]
     print(table(run_search(SearchOptions(**{name: flags.FLAGS[name].value for name in names}))))

@@ -6,7 +6,7 @@ python scripts/train.py --config=configs/regdb.py --workdir=runs/regdb_1
 from absl import flags
 from ml_collections import config_flags
 
-from dmcf_jax import command_line
+from dmcf_jax.cli import app as command_line
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Config file, e.g. configs/regdb.py")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made if there is none")

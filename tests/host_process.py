@@ -43,7 +43,7 @@ def config_of(data_dir):
 
 def die_after_step_5():
     """Let the loop of this process end like one whose machine lost power."""
-    from dmcf_jax.train_loop import Loop
+    from dmcf_jax.training.loop import Loop
 
     after_step = Loop._after_step
 
@@ -59,7 +59,8 @@ def die_after_step_5():
 
 def train_with_another(data_dir, workdir, port, process):
     """Join the other process and train."""
-    from dmcf_jax import hosts, mesh
+    from dmcf_jax.runtime import devices as mesh
+    from dmcf_jax.runtime import hosts
 
     mesh.start_hosts(None, f"127.0.0.1:{port}", 2, int(process))
     with hosts.ending_together():

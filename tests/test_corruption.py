@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmcf_jax.checkpoint import KEPT, Checkpoints
-from dmcf_jax.checksums import NAME, checksum_problems, write_checksums
 from dmcf_jax.errors import UserError
-from dmcf_jax.run_folder import read_json
-from dmcf_jax.train_step import TrainState
+from dmcf_jax.methods.dmcf.train_step import TrainState
+from dmcf_jax.runs.checkpoint import KEPT, Checkpoints
+from dmcf_jax.runs.folder import read_json
+from dmcf_jax.runtime.checksums import NAME, checksum_problems, write_checksums
 
 # Where it fails, orbax leaves work behind that nobody waits for.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

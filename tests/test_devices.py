@@ -5,18 +5,18 @@ import numpy as np
 import optax
 import pytest
 
-from dmcf_jax import mesh
-from dmcf_jax.benchmarks.network import collectives
+from benchmarks.network import collectives
 from dmcf_jax.data.feed import DeviceFeed
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.embed import Embedder
-from dmcf_jax.evaluation.ranking import rank_distances, rank_queries, summarise
-from dmcf_jax.models.dmcf import DMCF
+from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
+from dmcf_jax.methods.dmcf.network import DMCF
+from dmcf_jax.methods.dmcf.optim import parameter_groups
+from dmcf_jax.methods.dmcf.train_step import Recipe, make_state, make_train_step
+from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
-from dmcf_jax.optim import parameter_groups
-from dmcf_jax.streams import training_keys
-from dmcf_jax.train_step import Recipe, make_state, make_train_step
+from dmcf_jax.runtime import devices as mesh
+from dmcf_jax.runtime.random_keys import training_keys
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 SIZE = (32, 16)

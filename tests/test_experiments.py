@@ -18,13 +18,14 @@ import numpy as np
 import pytest
 from trees import write_regdb
 
-from dmcf_jax.data.prepare import prepare
+from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.errors import UserError
-from dmcf_jax.experiments import published, runner, tables
-from dmcf_jax.experiments.command import run_experiment
-from dmcf_jax.experiments.layout import runs_of
+from dmcf_jax.experiments import runner, tables
 from dmcf_jax.experiments.plan import Run, plan
+from dmcf_jax.experiments.run_table import run_experiment
 from dmcf_jax.experiments.standing import result_file, seconds_left, standing
+from dmcf_jax.methods.dmcf import published
+from dmcf_jax.runs.collection import runs_of
 
 ROOT = Path(__file__).parents[1]
 V2T, T2V = "regdb/visible-to-thermal", "regdb/thermal-to-visible"

@@ -15,11 +15,11 @@ from jax import export as jax_export
 from PIL import Image
 
 from configs.default import get_config
-from dmcf_jax import from_config
+from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
-from dmcf_jax.data.modality import NAMES
 from dmcf_jax.errors import UserError
-from dmcf_jax.export import (
+from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter
+from dmcf_jax.export.stablehlo import (
     TOLERANCE,
     export_stablehlo,
     load_exported,
@@ -27,13 +27,13 @@ from dmcf_jax.export import (
     resize,
     verify,
 )
-from dmcf_jax.export_onnx import export_onnx, float32_model, load_onnx, require_converter
-from dmcf_jax.export_torch import export_torch, read_export
-from dmcf_jax.init_from import start_from
+from dmcf_jax.export.torch import export_torch, read_export
+from dmcf_jax.modality import NAMES
 from dmcf_jax.models.initial import variable_shapes
-from dmcf_jax.trained import TrainedModel
-from dmcf_jax.tree_paths import leaves_by_path
-from dmcf_jax.weight_file import renamed_when_whole
+from dmcf_jax.models.tree_paths import leaves_by_path
+from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.training.init_from import start_from
+from dmcf_jax.weights.read import renamed_when_whole
 
 SMALLER = {"levels": ("layer1", "layer2"), "stripes": (1, 2)}
 
@@ -87,7 +87,7 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
 
     asked, trained = [], make_trained(**SMALLER)
     truth = lambda weights, images: images.astype(jnp.float32).mean((1, 2))  # noqa: E731
-    monkeypatch.setattr("dmcf_jax.export.make_embed", lambda *_: truth)
+    monkeypatch.setattr("dmcf_jax.export.stablehlo.make_embed", lambda *_: truth)
     with pytest.raises(UserError, match="embeds 8 visible images otherwise"):
         verify(brightness, trained, trained.model)
     assert asked == [1, 3, 8]

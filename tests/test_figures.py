@@ -18,24 +18,25 @@ import pytest
 from PIL import Image
 
 from configs import synthetic
-from dmcf_jax import from_config, run_folder
-from dmcf_jax.checkpoint import Checkpoints
+from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
-from dmcf_jax.data.modality import NAMES
-from dmcf_jax.data.prepare_synthetic import prepare_synthetic
+from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import USUAL, evaluate
-from dmcf_jax.experiments.published import TABLE_1, VARIANTS
-from dmcf_jax.figures import command, pair_distances
-from dmcf_jax.figures.canvas import Table, blank, save
-from dmcf_jax.figures.command import FIGURES, draw
-from dmcf_jax.figures.embedding_map import lay_out
-from dmcf_jax.figures.level_similarity import similarities
-from dmcf_jax.figures.material import Choices, Material, spread
-from dmcf_jax.figures.training_curves import training_curves
-from dmcf_jax.metric_writer import read_metrics
-from dmcf_jax.train_step import make_state
-from dmcf_jax.trained import untrained
+from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
+from dmcf_jax.methods.dmcf.train_step import make_state
+from dmcf_jax.modality import NAMES
+from dmcf_jax.reports.figures import command, pair_distances
+from dmcf_jax.reports.figures.canvas import Table, blank, save
+from dmcf_jax.reports.figures.draw import FIGURES, draw
+from dmcf_jax.reports.figures.embedding_map import lay_out
+from dmcf_jax.reports.figures.level_similarity import similarities
+from dmcf_jax.reports.figures.material import Choices, Material, spread
+from dmcf_jax.reports.figures.training_curves import training_curves
+from dmcf_jax.runs import folder as run_folder
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.load import untrained
+from dmcf_jax.runs.metrics_log import read_metrics
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parent.parent

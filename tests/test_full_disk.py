@@ -14,14 +14,16 @@ import pytest
 from test_corruption import load, same, state_of
 from trees import write_regdb
 
-from dmcf_jax import checkpoint, errors, run_folder
-from dmcf_jax.checkpoint import Checkpoints
-from dmcf_jax.checksums import checksum_problems
+from dmcf_jax import errors
 from dmcf_jax.data import image_cache
 from dmcf_jax.data.image_store import load_images
-from dmcf_jax.data.prepare import prepare
+from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.errors import UserError
-from dmcf_jax.metric_writer import MetricWriter, keep_lines_until, read_metrics
+from dmcf_jax.runs import checkpoint
+from dmcf_jax.runs import folder as run_folder
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.metrics_log import MetricWriter, keep_lines_until, read_metrics
+from dmcf_jax.runtime.checksums import checksum_problems
 
 # Where it fails, orbax leaves work behind that nobody waits for.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

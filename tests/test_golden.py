@@ -14,14 +14,14 @@ import numpy as np
 import optax
 import pytest
 
-from dmcf_jax import losses
-from dmcf_jax.features import loss_terms_of
-from dmcf_jax.models.dmcf import DMCF
+from dmcf_jax.methods.dmcf import losses
+from dmcf_jax.methods.dmcf.levels import loss_terms_of
+from dmcf_jax.methods.dmcf.network import DMCF
+from dmcf_jax.methods.dmcf.optim import make_optimizer
+from dmcf_jax.methods.dmcf.train_step import PairBatch, Recipe, make_state, make_train_step
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
-from dmcf_jax.optim import make_optimizer
-from dmcf_jax.torch_names import from_torch, to_torch, torch_shapes
-from dmcf_jax.train_step import PairBatch, Recipe, make_state, make_train_step
+from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes
 
 FORMS = ("library", "product")
 FLOAT32 = jnp.dtype("float32")

@@ -12,29 +12,29 @@ from PIL import Image
 from toys import toy_model, write_people
 
 from configs import own
-from dmcf_jax import from_config
+from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
-from dmcf_jax.data.image_list import list_images
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.modality import NAMES
-from dmcf_jax.embed_files import embed_files
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
-from dmcf_jax.evaluation.report import result_as_dict
-from dmcf_jax.explain import explain
-from dmcf_jax.loaded_model import model_of
-from dmcf_jax.models.dmcf import pool
+from dmcf_jax.evaluation.results import result_as_dict
+from dmcf_jax.methods.dmcf.network import pool
+from dmcf_jax.modality import NAMES
 from dmcf_jax.models.initial import variable_shapes
-from dmcf_jax.pages.evaluation_page import (
+from dmcf_jax.reports.html.evaluation_page import (
     Names,
     best_and_worst,
     errors_by_camera,
     evaluation_page,
 )
-from dmcf_jax.pages.search_page import search_page
-from dmcf_jax.search import rank
-from dmcf_jax.trained import TrainedModel
+from dmcf_jax.reports.html.search_page import search_page
+from dmcf_jax.retrieval.embed_pictures import embed_files
+from dmcf_jax.retrieval.explain import explain
+from dmcf_jax.retrieval.model import model_of
+from dmcf_jax.retrieval.picture_list import list_images
+from dmcf_jax.retrieval.top_k import rank
+from dmcf_jax.runs.load import TrainedModel
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.weight_file import read_weights
+from dmcf_jax.weights.read import read_weights
 
 ROOT = Path(__file__).parents[1]
 STORED = np.arange(6, dtype=np.float16).reshape(2, 3)
@@ -20,7 +20,7 @@ STORED = np.arange(6, dtype=np.float16).reshape(2, 3)
 PROGRAM = """
 import sys, time
 from dmcf_jax.errors import UserError
-from dmcf_jax.weight_file import read_weights
+from dmcf_jax.weights.read import read_weights
 time.sleep = lambda seconds: None
 try:
     print({name: value.tolist() for name, value in read_weights(sys.argv[1]).items()})

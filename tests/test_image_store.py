@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from trees import regdb_name, write_regdb, write_sysu_mm01
 
-from dmcf_jax.data import decode, decode_records, image_cache, prepared
+from dmcf_jax.data import decode, decode_records, image_cache
 from dmcf_jax.data.image_store import ImageStore, load_images
-from dmcf_jax.data.prepare import prepare
+from dmcf_jax.data.records import prepared
+from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.errors import UserError
 
 SIZE = (24, 12)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow_datasets as tfds
 from trees import NamesOnly, edit, noise, write_llcm, write_text
 
-from dmcf_jax.data import llcm_tree
-from dmcf_jax.data.llcm import Llcm
+from dmcf_jax.data.datasets import llcm as llcm_tree
+from dmcf_jax.data.records.llcm import Llcm
 
 
 def shares(total, first, identities):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmcf_jax import losses
-from dmcf_jax.features import features_of, loss_terms_of
+from dmcf_jax.methods.dmcf import losses
+from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of
 
 MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs import default
-from dmcf_jax.models.dmcf import DMCF, interleave, pool
+from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.models.parameter_table import count
 from dmcf_jax.models.resnet import ResNet50

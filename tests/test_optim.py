@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dmcf_jax.optim import (
+from dmcf_jax.methods.dmcf.optim import (
     after_all_gradients,
     apply_updates,
     length,

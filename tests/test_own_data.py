@@ -10,11 +10,13 @@ from toys import write_people
 from trees import noise, write_text
 
 from configs import own
-from dmcf_jax.config import validate
-from dmcf_jax.data import own_data_tree, own_table, prepared
+from dmcf_jax.config.validate import validate
+from dmcf_jax.data.datasets import own as own_data_tree
+from dmcf_jax.data.datasets import own_table
 from dmcf_jax.data.image_store import load_images
-from dmcf_jax.data.prepare_own import prepare_own
-from dmcf_jax.data.verify_records import verify_prepared
+from dmcf_jax.data.records import prepared
+from dmcf_jax.data.records.prepare_own import prepare_own
+from dmcf_jax.data.records.verify_records import verify_prepared
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import choose_protocols
 

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from test_html_report import Page, chromium, needs_chromium
 
-from dmcf_jax.embedding_files import EmbeddingSet
 from dmcf_jax.errors import UserError
-from dmcf_jax.loaded_model import load_model
-from dmcf_jax.search_run import SearchOptions, run_search
+from dmcf_jax.retrieval.embedding_set import EmbeddingSet
+from dmcf_jax.retrieval.model import load_model
+from dmcf_jax.search import SearchOptions, run_search
 
 ROOT = Path(__file__).parent.parent
 PEOPLE = 8

@@ -13,9 +13,11 @@ import pytest
 from PIL import Image
 from trees import noise, regdb_name, write_llcm, write_regdb, write_sysu_mm01
 
-from dmcf_jax.data import prepare_command, prepared, record_builder
-from dmcf_jax.data.prepare import prepare
-from dmcf_jax.data.verify_records import verify_prepared
+from dmcf_jax.cli import prepare_command
+from dmcf_jax.data.records import builder as record_builder
+from dmcf_jax.data.records import prepared
+from dmcf_jax.data.records.prepare import prepare
+from dmcf_jax.data.records.verify_records import verify_prepared
 from dmcf_jax.errors import UserError
 
 SCRIPT = Path(__file__).parents[1] / "scripts/prepare_data.py"
@@ -251,8 +253,8 @@ def fake_trees(monkeypatch):
         progress(1, 1)
 
     module = SimpleNamespace(write_regdb_tree=write, write_sysu_mm01_tree=None)
-    monkeypatch.setitem(sys.modules, "dmcf_jax.data.synthetic_trees", module)
-    monkeypatch.setattr("dmcf_jax.data.synthetic_trees", module, raising=False)
+    monkeypatch.setitem(sys.modules, "dmcf_jax.data.synthetic.trees", module)
+    monkeypatch.setattr("dmcf_jax.data.synthetic.trees", module, raising=False)
 
 
 def options(**given):

@@ -15,11 +15,11 @@ import safetensors.numpy
 from torch_files import write_stream, write_zip
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.models.dmcf import DMCF
+from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
-from dmcf_jax.pretrained import load_resnet, load_resnet50, stream_weights
-from dmcf_jax.torch_names import to_torch, torch_shapes
+from dmcf_jax.weights.imagenet import load_resnet, load_resnet50, stream_weights
+from dmcf_jax.weights.torch_names import to_torch, torch_shapes
 
 SIZES, WIDTH = (2, 1, 1, 1), 2
 WRITERS = {

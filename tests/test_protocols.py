@@ -17,8 +17,8 @@ from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocol, evaluate_pr
 from dmcf_jax.evaluation.galleries import hash_paths
 from dmcf_jax.evaluation.permutations import find_permutations, read_permutations
 from dmcf_jax.evaluation.protocols import find_protocol, list_protocols, queries_and_gallery
-from dmcf_jax.evaluation.query_expansion import QueryExpansion
-from dmcf_jax.evaluation.reranking import KReciprocal
+from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
+from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 
 OFFICIAL = os.path.join(
     os.path.dirname(__file__), *[os.pardir] * 2, "shared", "protocol", "rand_perm_cam.mat"

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_evaluation import cosine_distances, euclidean_distances, evaluate
 
-from dmcf_jax.benchmarks.literal_ranking import literal_evaluation
+from benchmarks.literal_ranking import literal_evaluation
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.ranking import rank_distances, rank_queries, summarise
+from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
 
 RULES = ("none", "cam3-cam2", "same-identity-same-camera")
 
@@ -111,8 +111,8 @@ def test_results_are_identical_for_any_block_size(block, metric):
 def test_tiles_computed_again_change_nothing(monkeypatch):
     data = made_up(seed=9, queries=64, gallery=640, identities=2)
     whole = rank_queries(**data, block=(32, 64))
-    monkeypatch.setattr("dmcf_jax.evaluation.block_ranker.KEPT_BYTES", 1)
-    monkeypatch.setattr("dmcf_jax.evaluation.distances.RESIDENT_BYTES", 1)
+    monkeypatch.setattr("dmcf_jax.evaluation.ranking.block_ranker.KEPT_BYTES", 1)
+    monkeypatch.setattr("dmcf_jax.evaluation.ranking.distances.RESIDENT_BYTES", 1)
     again = rank_queries(**data, block=(32, 64))
     np.testing.assert_array_equal(again.average_precision, whole.average_precision)
     np.testing.assert_array_equal(again.first_rank, whole.first_rank)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from trees import NamesOnly, edit, noise, regdb_name, write_regdb, write_text
 
-from dmcf_jax.data import regdb_tree
-from dmcf_jax.data.index_files import read_lines
-from dmcf_jax.data.regdb import RegDB
+from dmcf_jax.data.datasets import regdb as regdb_tree
+from dmcf_jax.data.datasets.index_files import read_lines
+from dmcf_jax.data.records.regdb import RegDB
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import dmcf_jax
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
 from dmcf_jax.evaluation.protocols import find_protocol
-from dmcf_jax.evaluation.ranking import Metrics
-from dmcf_jax.evaluation.report import (
+from dmcf_jax.evaluation.ranking.ranking import Metrics
+from dmcf_jax.evaluation.results import (
     cmc_csv,
     markdown_table,
     pool_trials,

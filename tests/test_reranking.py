@@ -5,10 +5,10 @@ import pytest
 from literal_evaluation import cosine_distances, evaluate
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation import neighbourhoods
-from dmcf_jax.evaluation.query_expansion import QueryExpansion, expand_queries
-from dmcf_jax.evaluation.ranking import rank_queries, summarise
-from dmcf_jax.evaluation.reranking import KReciprocal, reranked_distances
+from dmcf_jax.evaluation.ranking import neighbourhoods
+from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion, expand_queries
+from dmcf_jax.evaluation.ranking.ranking import rank_queries, summarise
+from dmcf_jax.evaluation.ranking.reranking import KReciprocal, reranked_distances
 
 
 def people(seed, queries=40, gallery=90, identities=12, d=16):

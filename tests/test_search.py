@@ -15,14 +15,14 @@ import safetensors.numpy
 from toys import toy_model, truth, write_people
 from trees import noise, write_text
 
-from dmcf_jax.data.image_list import list_images
-from dmcf_jax.embed_files import embed_files
-from dmcf_jax.embedding_files import EmbeddingSet, is_embeddings, shard_path
 from dmcf_jax.errors import UserError
-from dmcf_jax.loaded_model import load_model
-from dmcf_jax.search import rank, top_k
-from dmcf_jax.search_index import index_top_k
-from dmcf_jax.search_run import SearchOptions, run_search, table
+from dmcf_jax.retrieval.embed_pictures import embed_files
+from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embeddings, shard_path
+from dmcf_jax.retrieval.faiss_index import index_top_k
+from dmcf_jax.retrieval.model import load_model
+from dmcf_jax.retrieval.picture_list import list_images
+from dmcf_jax.retrieval.top_k import rank, top_k
+from dmcf_jax.search import SearchOptions, run_search, table
 
 
 def unit(rows, width=32, seed=0):
@@ -60,14 +60,14 @@ def test_equal_scores_rank_in_order_of_row(devices):
 
 
 def test_more_queries_than_fit_at_once(monkeypatch):
-    monkeypatch.setattr("dmcf_jax.search.QUERIES_AT_ONCE", 16)
+    monkeypatch.setattr("dmcf_jax.retrieval.top_k.QUERIES_AT_ONCE", 16)
     queries, gallery = unit(50), unit(400, seed=2)
     np.testing.assert_array_equal(rank(queries, gallery, 5)[1], full_sort(queries, gallery, 5)[1])
 
 
 def test_the_program_for_accelerators_finds_the_same(monkeypatch):
     queries, gallery = unit(20), unit(1000, seed=3)
-    monkeypatch.setattr("dmcf_jax.search.by_numpy", lambda device: False)
+    monkeypatch.setattr("dmcf_jax.retrieval.top_k.by_numpy", lambda device: False)
     found = top_k(queries, [gallery], 10, devices=jax.devices()[:2], block=128)
     np.testing.assert_array_equal(found[1], full_sort(queries, gallery, 10)[1])
 

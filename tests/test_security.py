@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 from test_corruption import load, state_of
 
-from dmcf_jax.checkpoint import Checkpoints
 from dmcf_jax.data import decode, image_cache
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.score import score
-from dmcf_jax.torch_file import read_torch_file
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.weights.torch_pickle import read_torch_file
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(p for part in ("dmcf_jax", "scripts") for p in (ROOT / part).rglob("*.py"))
@@ -29,7 +29,7 @@ SOURCES = sorted(p for part in ("dmcf_jax", "scripts") for p in (ROOT / part).rg
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load"}
 # The reader of .pth files is an unpickler that knows tensors and refuses every other name.
-ALLOWED = {("dmcf_jax/torch_file.py", "pickle")}
+ALLOWED = {("dmcf_jax/weights/torch_pickle.py", "pickle")}
 
 
 def dotted(node):
@@ -131,7 +131,7 @@ def test_a_malicious_pth_runs_nothing(tmp_path):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_malicious_checkpoint_runs_nothing(tmp_path):
     """A pickle in the place of each of its files in turn, with the right hashes."""
-    from dmcf_jax.checksums import write_checksums
+    from dmcf_jax.runtime.checksums import write_checksums
 
     witness = tmp_path / "witness"
     with Checkpoints(tmp_path) as checkpoints:
@@ -191,7 +191,7 @@ def test_a_config_from_a_run_is_data(tmp_path):
     """config.json is read as JSON: a Python expression in it is only text."""
     (tmp_path / "config.json").write_text("{\"variant\": \"__import__('os').mkdir('witness')\"}")
     program = (
-        "import sys; from pathlib import Path; from dmcf_jax.run_folder import restore_config\n"
+        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import restore_config\n"
         "print(restore_config(Path(sys.argv[1])).variant)"
     )
     done = subprocess.run(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmcf_jax.data.synthetic_people import SPECTRA, make_person, render
-from dmcf_jax.data.synthetic_trees import write_regdb_tree, write_sysu_mm01_tree
+from dmcf_jax.data.synthetic.people import SPECTRA, make_person, render
+from dmcf_jax.data.synthetic.trees import write_regdb_tree, write_sysu_mm01_tree
 from dmcf_jax.errors import UserError
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])

@@ -7,8 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 from trees import SYSU_CAMERAS, NamesOnly, edit, noise, touch, write_sysu_mm01, write_text
 
-from dmcf_jax.data import sysu_mm01_tree
-from dmcf_jax.data.sysu_mm01 import SysuMm01
+from dmcf_jax.data.datasets import sysu_mm01 as sysu_mm01_tree
+from dmcf_jax.data.records.sysu_mm01 import SysuMm01
 from dmcf_jax.errors import UserError
 
 # notes of the data set: identities, then images in cam1..cam6

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from test_golden import FORMS, check_activations, check_five_steps, check_gradients
 
-from dmcf_jax.export_torch import export_torch
-from dmcf_jax.models.dmcf import DMCF
+from dmcf_jax.export.torch import export_torch
+from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.models.resnet import ResNet50
-from dmcf_jax.pretrained import load_resnet50
+from dmcf_jax.weights.imagenet import load_resnet50
 
 torch = pytest.importorskip("torch", reason="needs the `torch` extra")
 safetensors_torch = pytest.importorskip("safetensors.torch")

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from dmcf_jax import evaluate, run_folder
-from dmcf_jax.checkpoint import Checkpoints
-from dmcf_jax.data.prepare_synthetic import prepare_synthetic
+from dmcf_jax import evaluate
+from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
-from dmcf_jax.metric_writer import read_metrics
+from dmcf_jax.runs import folder as run_folder
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.load import load_trained
+from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.train import train
-from dmcf_jax.trained import load_trained
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parent.parent
@@ -111,7 +112,7 @@ def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_
 
 def test_a_folder_in_use_is_refused(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from dmcf_jax.run_folder import locked\n"
+        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     holding = [sys.executable, "-c", program]

@@ -12,14 +12,14 @@ import optax
 import pytest
 
 from configs import default
-from dmcf_jax import run_folder
-from dmcf_jax.checkpoint import Checkpoints
 from dmcf_jax.errors import UserError
-from dmcf_jax.interruption import Interruption
-from dmcf_jax.metric_writer import read_metrics
-from dmcf_jax.skipped_steps import SkippedSteps
-from dmcf_jax.train_loop import Loop
-from dmcf_jax.train_step import TrainState, kept_unless
+from dmcf_jax.methods.dmcf.train_step import TrainState, kept_unless
+from dmcf_jax.runs import folder as run_folder
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.metrics_log import read_metrics
+from dmcf_jax.runs.skipped_steps import SkippedSteps
+from dmcf_jax.runtime.signals import Interruption
+from dmcf_jax.training.loop import Loop
 
 NAN = float("nan")
 

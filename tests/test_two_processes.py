@@ -10,12 +10,12 @@ import jax
 import numpy as np
 import pytest
 
-from dmcf_jax.checkpoint import Checkpoints
-from dmcf_jax.data.prepare_synthetic import prepare_synthetic
+from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
-from dmcf_jax.mesh import start_hosts
-from dmcf_jax.metric_writer import read_metrics
-from dmcf_jax.trained import load_trained, untrained
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.load import load_trained, untrained
+from dmcf_jax.runs.metrics_log import read_metrics
+from dmcf_jax.runtime.devices import start_hosts
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from trees import noise
 
-from dmcf_jax.data.modality import NAMES
-from dmcf_jax.loaded_model import LoadedModel
+from dmcf_jax.modality import NAMES
+from dmcf_jax.retrieval.model import LoadedModel
 
 STRIPES = 4
 

@@ -24,7 +24,7 @@ def touch(path: Path) -> None:
 class NamesOnly:
     """Stands in for `tree.images` and `tree.subfolders` where a whole data set is too many files.
 
-    `write` remembers a name; `use` makes the readers of `dmcf_jax.data.tree` see all of them.
+    `write` remembers a name; `use` makes the readers of `data.datasets.listing` see all of them.
     """
 
     def __init__(self, root: Path):
@@ -44,11 +44,11 @@ class NamesOnly:
         """Let the readers see the remembered names."""
         folders, files, root = self.folders, self.files, self.root
         monkeypatch.setattr(
-            "dmcf_jax.data.tree.subfolders",
+            "dmcf_jax.data.datasets.listing.subfolders",
             lambda path: sorted(folders.get(path.relative_to(root).as_posix(), ())),
         )
         monkeypatch.setattr(
-            "dmcf_jax.data.tree.images",
+            "dmcf_jax.data.datasets.listing.images",
             lambda root, folder, problems: sorted(files.get(folder, ())),
         )
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from dmcf_jax.data import decode, prepared, progress
-from dmcf_jax.data.records import Records
-from dmcf_jax.data.threads import map_in_threads
+from dmcf_jax.data import decode
+from dmcf_jax.data.records import prepared
+from dmcf_jax.data.records.reader import Records
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime import progress_lines as progress
+from dmcf_jax.runtime.threads import map_in_threads
 
 LABELS = ("identity", "camera", "modality", "path")
 # A call that lets go of the interpreter's lock has to wait for it again, and the longer the less

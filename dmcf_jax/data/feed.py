@@ -14,8 +14,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 
 from dmcf_jax.data.identity_sampler import IdentityTable, draw_batch
-from dmcf_jax.mesh import by_row, put, replicated
-from dmcf_jax.train_step import PairBatch
+from dmcf_jax.methods.dmcf.train_step import PairBatch
+from dmcf_jax.runtime.devices import by_row, put, replicated
 
 # Share of a device's memory that training images may take when placement is 'auto'.
 IMAGE_SHARE = 0.35

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from dmcf_jax.data.modality import INFRARED, NAMES, VISIBLE
 from dmcf_jax.errors import UserError
+from dmcf_jax.modality import INFRARED, NAMES, VISIBLE
 
 
 class IdentityTable(NamedTuple):

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8, UInt64
 
-from dmcf_jax.data import unfinished
-from dmcf_jax.data.threads import map_in_threads
+from dmcf_jax.runtime import files as unfinished
+from dmcf_jax.runtime.threads import map_in_threads
 
 ROWS = 64  # hashed at a time
 LABELS = ("identity", "camera", "modality", "path")

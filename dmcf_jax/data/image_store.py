@@ -16,7 +16,8 @@ import numpy as np
 import PIL
 from jaxtyping import Int32, Shaped, UInt8
 
-from dmcf_jax.data import decode, image_cache, prepared
+from dmcf_jax.data import decode, image_cache
+from dmcf_jax.data.records import prepared
 from dmcf_jax.errors import UserError
 
 

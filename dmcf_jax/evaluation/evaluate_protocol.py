@@ -11,13 +11,17 @@ import numpy as np
 from jaxtyping import Float
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.distances import embedding_problems, pairwise_distances, squared_norms
 from dmcf_jax.evaluation.galleries import Metadata, directories, hash_paths, select
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.evaluation.protocols import Protocol
-from dmcf_jax.evaluation.query_expansion import QueryExpansion, expand_queries
-from dmcf_jax.evaluation.ranking import Metrics, rank_distances, rank_queries, summarise
-from dmcf_jax.evaluation.reranking import KReciprocal
+from dmcf_jax.evaluation.ranking.distances import (
+    embedding_problems,
+    pairwise_distances,
+    squared_norms,
+)
+from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion, expand_queries
+from dmcf_jax.evaluation.ranking.ranking import Metrics, rank_distances, rank_queries, summarise
+from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 
 MATRIX_BYTES = 2**29
 

@@ -14,7 +14,7 @@ from typing import runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
-from dmcf_jax.data import modality
+from dmcf_jax import modality
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.permutations import CURE, Permutations
 

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from dmcf_jax.evaluation.galleries import Metadata
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.evaluation.protocols import Protocol, queries_and_gallery
-from dmcf_jax.evaluation.ranking import rank_queries
-from dmcf_jax.mesh import ranking_mesh
+from dmcf_jax.evaluation.ranking.ranking import rank_queries
+from dmcf_jax.runtime.devices import ranking_mesh
 
 QUERIES_AT_ONCE = 256
 

@@ -24,10 +24,10 @@ import difflib
 import numpy as np
 from jaxtyping import Int
 
-from dmcf_jax.data.modality import INFRARED, NAMES, VISIBLE
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, Selection, directories, select
 from dmcf_jax.evaluation.permutations import Permutations
+from dmcf_jax.modality import INFRARED, NAMES, VISIBLE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,14 +13,19 @@ import zlib
 import numpy as np
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.distances import (
+from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
+from dmcf_jax.evaluation.ranking.distances import (
     METRICS,
     embedding_problems,
     matrix_problems,
     squared_norms,
 )
-from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
-from dmcf_jax.evaluation.ranking import LONGEST_CURVE, rank_distances, rank_queries, summarise
+from dmcf_jax.evaluation.ranking.ranking import (
+    LONGEST_CURVE,
+    rank_distances,
+    rank_queries,
+    summarise,
+)
 
 # Ignore rule and CMC kind. A full protocol name is accepted too.
 FAMILIES = {

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmcf_jax.command_line import read_config
-from dmcf_jax.config import validate
+from dmcf_jax.cli.app import read_config
+from dmcf_jax.config.validate import validate
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import USUAL
-from dmcf_jax.experiments.layout import run_folder
-from dmcf_jax.experiments.published import TABLE_ROWS, WHOLE
+from dmcf_jax.methods.dmcf.published import TABLE_ROWS, WHOLE
+from dmcf_jax.runs.collection import run_folder
 
 ROOT = Path(__file__).parents[2]
 DATA = ("regdb", "sysu_mm01", "synthetic")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.standing import logged_step, seconds_a_step, seconds_left, standing
-from dmcf_jax.progress import console, say
+from dmcf_jax.runtime.console import console, say
 
 SECONDS_BETWEEN_LOOKS = 5.0  # at the runs' folders, for the table on a terminal
 

@@ -18,7 +18,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.progress_view import ProgressView
 from dmcf_jax.experiments.standing import standing
-from dmcf_jax.progress import say
+from dmcf_jax.runtime.console import say
 
 POLL_SECONDS = 0.5
 SHOWN_LINES = 8  # of a failed run's log

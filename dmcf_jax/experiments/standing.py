@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dmcf_jax.experiments.plan import Run
-from dmcf_jax.metric_writer import read_metrics
+from dmcf_jax.runs.metrics_log import read_metrics
 
 
 @dataclasses.dataclass(frozen=True)

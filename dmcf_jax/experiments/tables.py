@@ -13,8 +13,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from dmcf_jax.experiments.plan import Run
-from dmcf_jax.experiments.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
 from dmcf_jax.experiments.standing import result_file
+from dmcf_jax.methods.dmcf.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
 

@@ -15,7 +15,7 @@ from jax.random import key_data, wrap_key_data
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
-from dmcf_jax.tree_paths import path_name
+from dmcf_jax.models.tree_paths import path_name
 
 
 def variable_shapes(model: nn.Module, size: tuple[int, int]) -> dict:

@@ -1,8 +1,8 @@
 """ResNet with bottlenecks, equal to torchvision's ResNet-50 number for number.
 
 Parts carry torchvision's names (`conv1`, `bn1`, `layer1_0/conv1`, ...; a dot becomes `_` between
-stage and block), so that the table in `dmcf_jax/pretrained.py` stays short. Paddings are written
-out: XLA's 'SAME' differs from PyTorch's at stride 2.
+stage and block), so that the table in `dmcf_jax/weights/imagenet.py` stays short. Paddings are
+written out: XLA's 'SAME' differs from PyTorch's at stride 2.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dmcf_jax.features import STAGES
+from dmcf_jax.methods.dmcf.levels import STAGES
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.convolution import Conv, max_pool_3x3
 

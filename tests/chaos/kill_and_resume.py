@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import tiny_run
 
-from dmcf_jax.checkpoint import KEPT
-from dmcf_jax.checksums import checksum_problems
+from dmcf_jax.runs.checkpoint import KEPT
+from dmcf_jax.runtime.checksums import checksum_problems
 
 STEPS_A_KILL = 4  # enough that the run is not over before the last kill
 LONGEST_DELAY = 0.04  # seconds after a write began: longer than the write of the tiny run

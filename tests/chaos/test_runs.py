@@ -18,7 +18,7 @@ import tiny_run
 from kill_and_resume import Watch, final_state, kill_and_resume
 from test_full_disk import fill, small_disk
 
-from dmcf_jax.checksums import checksum_problems
+from dmcf_jax.runtime.checksums import checksum_problems
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_run_on_a_full_disk_stops_and_continues_when_there_is_room(killed, fol
 
 WAITING = """
 import sys, time
-from dmcf_jax.interruption import Interruption
+from dmcf_jax.runtime.signals import Interruption
 with Interruption() as interruption:
     if sys.argv[1] == "held":
         interruption.hold()

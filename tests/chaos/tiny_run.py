@@ -32,7 +32,7 @@ def make_data(folder: Path) -> Path:
     sys.path.insert(0, str(ROOT / "tests"))
     from trees import write_regdb
 
-    from dmcf_jax.data.prepare import prepare
+    from dmcf_jax.data.records.prepare import prepare
 
     write_regdb(folder / "source", ids=8, images=2, trials=(1,))
     prepare("regdb", folder / "source", folder / "data", trial=1, unofficial=True)

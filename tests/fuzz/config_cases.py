@@ -10,9 +10,10 @@ from ml_collections import ConfigDict, config_flags
 from verdict import refusal
 
 from configs import default, regdb, synthetic, sysu_mm01
-from dmcf_jax import command_line, from_config
-from dmcf_jax.config import validate
-from dmcf_jax.config_fields import FIELDS
+from dmcf_jax.cli import app as command_line
+from dmcf_jax.config import build as from_config
+from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.config.validate import validate
 from dmcf_jax.models.initial import variable_shapes
 
 BASES = (default, regdb, synthetic, sysu_mm01)

@@ -15,8 +15,8 @@ from trees import write_llcm, write_regdb, write_sysu_mm01
 from verdict import refusal
 
 from dmcf_jax.data.image_store import load_images
-from dmcf_jax.data.prepare import prepare
-from dmcf_jax.data.verify_records import verify_prepared
+from dmcf_jax.data.records.prepare import prepare
+from dmcf_jax.data.records.verify_records import verify_prepared
 
 WRITERS = {
     "regdb": lambda root: write_regdb(root, trials=(1,)),

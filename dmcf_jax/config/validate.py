@@ -1,0 +1,139 @@
+"""Checking a config before anything is loaded or compiled; comparing and writing configs."""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.errors import UserError
+from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+
+# Fields that may differ when a run is continued: they change no result. (skip_non_finite above 0
+# is another program than 0, and rounds otherwise; a run that met a NaN shall be able to go on.)
+OPERATIONAL = (
+    "data.data_dir",
+    "data.cache_dir",
+    "data.placement",
+    "train.log_every",
+    "train.skip_non_finite",
+    "evaluation",
+)
+SPLITS = {
+    "regdb": ("train",),
+    "llcm": ("train",),
+    "own": ("train",),
+    "sysu_mm01": ("train", "val"),
+}
+
+
+def validate(config: ConfigDict) -> None:
+    """Refuse a config that cannot be run.
+
+    Raises:
+        UserError: naming every wrong field, its value and what is allowed, all at once.
+    """
+    problems = [f"{field}: {problem}" for field, problem in _problems(config)]
+    if problems:
+        raise UserError.listing(
+            "this config cannot be run:",
+            problems,
+            "Change a field with --config.<field>=<value>; configs/default.py explains each.",
+        )
+
+
+def _problems(config: ConfigDict) -> Iterator[tuple[str, str]]:
+    flat = flatten(config)
+    single = [(field, "is missing") for field in FIELDS if field not in flat]
+    single += [(field, _unknown(field)) for field in flat if field not in FIELDS]
+    found = {field: check(flat[field]) for field, check in FIELDS.items() if field in flat}
+    single += [(field, problem) for field, problem in found.items() if problem]
+    yield from single
+    # Fields are held against each other only once each makes sense by itself.
+    if not single:
+        yield from _contradictions(config)
+
+
+def _unknown(field: str) -> str:
+    near = difflib.get_close_matches(field, FIELDS, 1)
+    return "is not a field of a config" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _contradictions(config):
+    model = config.model
+    order = [tuple(LEVEL_OF_STAGE).index(stage) for stage in model.levels]
+    if order != sorted(set(order)):
+        yield "model.levels", f"is {_spell(model.levels)}, expected each once, low to high"
+    if len(model.stripes) != len(model.levels):
+        yield (
+            "model.stripes",
+            f"has {len(model.stripes)} entries, expected {len(model.levels)}, one a level",
+        )
+    else:
+        yield from _stripe_problems(config)
+    allowed = SPLITS[config.data.name]
+    for split in config.data.train_splits:
+        if split not in allowed:
+            yield "data.train_splits", f"has {split!r}, expected out of {_spell(allowed)}"
+    if config.train.keep_best and not config.train.eval_every:
+        yield "train.keep_best", "needs evaluations to choose by; set train.eval_every above 0"
+    held_out = config.train.eval_every and config.train.eval_on == "held_out"
+    if held_out and "val" in config.data.train_splits:
+        yield "data.train_splits", "holds 'val', which eval_every judges on; use ('train',)"
+    if config.init_from and config.model.pretrained:
+        yield "init_from", "excludes model.pretrained; set one of the two to ''"
+
+
+def _stripe_problems(config):
+    for stage, stripes in zip(config.model.levels, config.model.stripes, strict=True):
+        rows, columns = map_size(tuple(config.data.size), stage, config.model.last_stride)
+        if rows % stripes:
+            yield (
+                "model.stripes",
+                f"divides {stage} in {stripes}, but its map is {rows} x {columns} at data.size "
+                f"{tuple(config.data.size)}: {rows} rows do not divide by {stripes}",
+            )
+
+
+def map_size(size: tuple[int, int], stage: str, last_stride: int) -> tuple[int, int]:
+    """Return height and width of a stage's output for input images of `size`."""
+    halvings = {"stem": 2, "layer1": 2, "layer2": 3, "layer3": 4, "layer4": 3 + last_stride}[stage]
+    height, width = size
+    for _ in range(halvings):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return height, width
+
+
+def weighting_start(config: ConfigDict) -> int:
+    """Return the step at which eq. 15 replaces the plain sum; past the end when disabled."""
+    if not config.mtl.enabled:
+        return config.train.steps + 1
+    if config.mtl.start_step is None:
+        return round(0.6 * config.train.steps)
+    return config.mtl.start_step
+
+
+def flatten(config: ConfigDict | dict, prefix: str = "") -> dict[str, Any]:
+    """Return a dotted-path dictionary of plain JSON values, tuples as lists."""
+    flat = {}
+    for name, value in dict(config).items():
+        if isinstance(value, ConfigDict | dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return a line for each field whose change would change results, 'field: old -> new'."""
+    lines = []
+    for field in sorted(old.keys() | new.keys()):
+        operational = any(field == name or field.startswith(name + ".") for name in OPERATIONAL)
+        if not operational and old.get(field) != new.get(field):
+            lines.append(f"{field}: {old.get(field)!r} -> {new.get(field)!r}")
+    return lines
+
+
+def _spell(values) -> str:
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,97 @@
+"""The layout of SYSU-MM01: cam1..cam6/<pid:%04d>/<n:%04d>.jpg and exp/{train,val,test}_id.txt."""
+
+import re
+from pathlib import Path
+
+from dmcf_jax import modality
+from dmcf_jax.data.datasets import listing as tree
+from dmcf_jax.data.datasets.index_files import overlap, read_identities
+from dmcf_jax.data.datasets.listing import Listing, Record
+
+SPLITS = ("train", "val", "test")
+INFRARED_CAMERAS = (3, 6)
+# Published counts (Wu et al., ICCV 2017; per camera from the official rand_perm_cam.mat).
+IDENTITIES = {"train": 296, "val": 99, "test": 96}
+IMAGES = {
+    "train": (4721, 5753, 5929, 4821, 4989, 4000),
+    "val": (0, 0, 1980, 990, 984, 0),
+    "test": (1374, 1565, 1883, 1918, 1918, 1920),
+}
+
+
+def inspect(root: Path) -> Listing:
+    """Return the splits `train` (296 identities), `val` (99) and `test` (96) of a tree."""
+    listing = Listing(problems=tree.missing_landmarks(root, "sysu_mm01"))
+    if not (root / "exp").is_dir():
+        return listing
+    names = {split: f"exp/{split}_id.txt" for split in SPLITS}
+    ids = {split: read_identities(root, names[split], listing.problems) for split in SPLITS}
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        listing.problems += overlap(names[a], names[b], ids[a], ids[b])
+    images = _images_by_identity(root, listing)
+    for split in SPLITS:
+        if ids[split]:
+            absent = [pid for pid in ids[split] if not images.get(pid)]
+            listing.problems += [
+                f"{names[split]}: identity {pid:04d} has no image in any camera" for pid in absent
+            ]
+            listing.add_split(split, [r for pid in ids[split] for r in images.get(pid, [])])
+    _note_unused(listing, images, set().union(*ids.values()))
+    _compare(listing, ids)
+    return listing
+
+
+def _images_by_identity(root: Path, listing: Listing) -> dict[int, list[Record]]:
+    images: dict[int, list[Record]] = {}
+    for camera in range(1, 7):
+        kind = modality.INFRARED if camera in INFRARED_CAMERAS else modality.VISIBLE
+        for folder in tree.subfolders(root / f"cam{camera}"):
+            if not re.fullmatch(r"[0-9]{4}", folder):
+                name = tree.printable(folder)
+                listing.problems.append(f"cam{camera}/{name}: expected a folder such as 0001")
+                continue
+            paths = tree.images(root, f"cam{camera}/{folder}", listing.problems)
+            pid = int(folder)
+            images.setdefault(pid, []).extend(Record(path, pid, camera, kind) for path in paths)
+    return images
+
+
+def _note_unused(listing: Listing, images: dict[int, list[Record]], used: set[int]) -> None:
+    unused = [pid for pid in images if pid not in used and images[pid]]
+    if unused:
+        total = sum(len(images[pid]) for pid in unused)
+        listing.notes.append(
+            f"{total} images of {len(unused)} identities are in no list of exp/ and stay unused"
+        )
+
+
+def _compare(listing: Listing, ids: dict[str, list[int]]) -> None:
+    """Add a mismatch for every published number that is not met, with what looks suspicious."""
+    for split, records in listing.splits.items():
+        if len(ids[split]) != IDENTITIES[split]:
+            listing.mismatches.append(
+                f"exp/{split}_id.txt lists {len(ids[split])} identities, expected "
+                f"{IDENTITIES[split]}"
+            )
+        for camera, expected in enumerate(IMAGES[split], 1):
+            of_camera = [record for record in records if record.camera == camera]
+            if len(of_camera) != expected:
+                listing.mismatches.append(
+                    f"{split}: cam{camera} holds {len(of_camera)} images, expected {expected}"
+                    + _suspects(of_camera)
+                )
+
+
+def _suspects(records: list[Record]) -> str:
+    """Name the first files that are out of the numbering 0001.jpg, 0002.jpg, ..."""
+    odd, expected, folder = [], 1, None
+    for record in records:
+        parent, name = record.path.rsplit("/", 1)
+        expected = expected + 1 if parent == folder else 1
+        folder = parent
+        if not (number := re.fullmatch(r"([0-9]{4})\.jpg", name)):
+            odd.append(f"{record.path} is not named like 0001.jpg")
+        elif int(number[1]) != expected:
+            odd.append(f"{parent}/{expected:04d}.jpg is missing")
+            expected = int(number[1])
+    return f" ({'; '.join(odd[:3])})" if odd else ""

@@ -1,0 +1,1 @@
+"""Prepared records: building, reading and verifying them."""

@@ -1,0 +1,1 @@
+"""Synthetic people: who they are and how cameras see them."""

@@ -1,0 +1,114 @@
+"""What scripts/experiments.py does: plan, run what is missing, write the tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmcf_jax.errors import UserError
+from dmcf_jax.experiments import tables
+from dmcf_jax.experiments.plan import DATA, TABLES, Run, plan
+from dmcf_jax.experiments.progress_view import overview
+from dmcf_jax.experiments.runner import run_missing
+from dmcf_jax.experiments.standing import seconds_a_step, standing
+from dmcf_jax.methods.dmcf.published import PROTOCOL
+from dmcf_jax.runs.folder import write_atomically
+from dmcf_jax.runtime.console import console, say, timed
+
+PEOPLE = 200  # made-up identities of --data=synthetic; half of them train
+
+
+def run_experiment(
+    table: int,
+    data: str,
+    workdir: Path,
+    *,
+    data_dir: Path | None = None,
+    seeds: Sequence[int] = (),
+    trials: Sequence[int] = (),
+    rows: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    jobs: int = 1,
+    dry_run: bool = False,
+) -> str | None:
+    """Run what a table of the paper needs and is missing; write and return it as Markdown.
+
+    The table goes to `<workdir>/table_N.md` and `.csv`. See `plan` for the arguments.
+
+    Args:
+        jobs: runs at a time, each on its share of the cores (and of `CUDA_VISIBLE_DEVICES`).
+        dry_run: only list the runs, what state they are in and how long they will take; None is
+            returned. Where no run has begun, one step of the first is measured.
+
+    Raises:
+        UserError: for what cannot be planned; and, after all others are done, for runs that failed.
+    """
+    _check(table, data, jobs)
+    choices = {"data_dir": data_dir, "seeds": seeds, "trials": trials}
+    runs = plan(table, data, workdir, rows=rows, settings=settings, **choices)
+    if dry_run:
+        _list(runs)
+        return None
+    if data == "synthetic":
+        _render(runs)
+    try:
+        run_missing(runs, jobs, workdir / "logs")
+    finally:
+        text = write_tables(table, workdir, runs)
+    return text
+
+
+def _check(table, data, jobs):
+    problems = []
+    if table not in TABLES:
+        problems.append(f"--table={table}: the paper has tables {', '.join(map(str, TABLES))}")
+    if data not in DATA:
+        problems.append(f"--data={data}: choose one of {', '.join(DATA)}")
+    if table == 1 and data == "synthetic":
+        problems.append(
+            "--table=1 sets our row beside published ones; nothing is published on made-up people"
+        )
+    if jobs < 1:
+        problems.append(f"--jobs={jobs}: at least 1")
+    if problems:
+        raise UserError.listing("this experiment cannot be run:", problems)
+
+
+def _render(runs):
+    from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
+
+    data_dir = runs[0].config.data.data_dir
+    for trial in sorted({run.trial for run in runs}):
+        with timed(f"rendering and preparing {PEOPLE} made-up people, split {trial}"):
+            prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
+
+
+def _list(runs: Sequence[Run]) -> None:
+    """Print what there is to do; measure a step first where no log tells how long one takes."""
+    if not seconds_a_step(runs) and not all(standing(run).finished for run in runs):
+        from benchmarks.measure import seconds_of
+        from benchmarks.train_step import make_step
+
+        config = runs[-1].config  # the whole method, where the table has it
+        with timed("no run has begun: measuring one training step on this machine"):
+            measured = {"": min(seconds_of(make_step(config), 3))}
+        console.print(overview(runs, by_row=measured))
+    else:
+        console.print(overview(runs))
+
+
+def write_tables(table: int, workdir: Path, runs: Sequence[Run]) -> str:
+    """Write `table_N.md` and `table_N.csv` from what is evaluated; return the Markdown."""
+    sections = {name: tables.gather(runs, name) for name in runs[0].protocols()}
+    dataset = runs[0].config.data.name
+    parts = []
+    for protocol, rows in sections.items():
+        if table == 1 and protocol == PROTOCOL.get(dataset):
+            official = all(row.paper for row in rows)
+            parts.append(tables.comparison(dataset, protocol, rows, official))
+        elif table != 1:
+            parts.append(tables.markdown(table, protocol, rows))
+    text = "\n".join(parts)
+    for suffix, content in ((".md", text), (".csv", tables.as_csv(sections))):
+        path = workdir / f"table_{table}{suffix}"
+        write_atomically(path, content)
+        say(f"wrote {path}")
+    return text

@@ -1,0 +1,1 @@
+"""A run for other programs: StableHLO, ONNX, PyTorch."""

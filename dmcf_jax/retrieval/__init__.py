@@ -1,0 +1,1 @@
+"""Your own pictures: embed them, keep the embeddings, find the best matches."""

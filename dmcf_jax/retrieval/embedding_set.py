@@ -1,0 +1,178 @@
+"""Embeddings on disk: a folder of npz files without pickle, and what made them.
+
+manifest.json    the model (source, fingerprint, dimension), the pictures (root, how many), the
+                 shards, the pictures that were skipped, and whether all is done
+shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality as text [n];
+                 skipped_path and skipped_reason
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import dmcf_jax
+from dmcf_jax.errors import UserError
+from dmcf_jax.retrieval.model import LoadedModel
+from dmcf_jax.runs.folder import write_atomically
+
+FORMAT = "dmcf_jax embeddings 1"
+TEXTS = ("path", "identity", "camera", "modality")
+
+
+def new_manifest(model: LoadedModel, images: dict[str, Any], shard_rows: int) -> dict[str, Any]:
+    """Return the manifest of embeddings that are about to be made of `images['count']` pictures."""
+    return {
+        "format": FORMAT,
+        "model": {
+            "source": model.source,
+            "fingerprint": model.fingerprint,
+            "dimension": model.dimension,
+        },
+        "images": images,
+        "shard_rows": shard_rows,
+        "shards": -(-images["count"] // shard_rows),
+        "complete": False,
+        "rows": [],
+        "skipped": {},
+        "package_version": dmcf_jax.__version__,
+    }
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Return where a shard lies."""
+    return folder / f"shard-{number:05d}.npz"
+
+
+def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write one shard beside `path` and rename it, so that it is whole or not there."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.incomplete")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest whole or not at all."""
+    try:
+        write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror or error})") from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return a folder's manifest, None where there is none.
+
+    Raises:
+        UserError: it cannot be read, or is of another version.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        known = manifest["format"] == FORMAT
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'manifest.json'} cannot be read ({error})") from None
+    if not known:
+        raise UserError(f"{folder} holds {manifest['format']!r}, expected {FORMAT!r}")
+    return manifest
+
+
+def is_embeddings(path: str | Path) -> bool:
+    """Return whether `path` is a folder that scripts/embed.py wrote."""
+    return (Path(path) / "manifest.json").is_file()
+
+
+class EmbeddingSet:
+    """Finished embeddings, read shard by shard.
+
+    Attributes:
+        folder: where they are.
+        manifest: what made them.
+        root: the folder that their paths start from.
+        dimension: length of an embedding.
+    """
+
+    def __init__(self, folder: str | Path):
+        """Read the manifest; UserError unless it is there and all shards are made."""
+        self.folder = Path(folder)
+        manifest = read_manifest(self.folder)
+        if manifest is None:
+            raise UserError(f"{folder} holds no embeddings; make them with scripts/embed.py")
+        if not manifest["complete"]:
+            raise UserError(
+                f"the embeddings in {folder} are not finished: run the same scripts/embed.py "
+                "again, which continues them"
+            )
+        self.manifest = manifest
+        self.root = Path(manifest["images"]["root"])
+        self.dimension = int(manifest["model"]["dimension"])
+        self._starts = np.concatenate([[0], np.cumsum(manifest["rows"], dtype=np.int64)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def blocks(self) -> Iterator[Float[np.ndarray, "n d"]]:
+        """Yield the embeddings, float32, a shard at a time."""
+        for number, rows in enumerate(self.manifest["rows"]):
+            yield self._array(number, "embedding", (rows, self.dimension))
+
+    def read(self) -> Float[np.ndarray, "n d"]:
+        """Return all embeddings at once."""
+        blocks = [np.empty((0, self.dimension), np.float32), *self.blocks()]
+        return np.concatenate(blocks)
+
+    def labels(self, rows: Iterable[int]) -> dict[int, dict[str, str]]:
+        """Return path, identity, camera and modality of each of `rows`, by row."""
+        wanted = np.unique(np.fromiter(rows, np.int64))
+        shards = np.searchsorted(self._starts, wanted, side="right") - 1
+        found = {}
+        for number in np.unique(shards).tolist():
+            here = wanted[shards == number]
+            places = here - self._starts[number]
+            count = self.manifest["rows"][number]
+            texts = {name: self._array(number, name, (count,))[places] for name in TEXTS}
+            for place, row in enumerate(here.tolist()):
+                found[row] = {name: str(texts[name][place]) for name in TEXTS}
+        return found
+
+    def check_model(self, model: LoadedModel, what: str) -> None:
+        """Refuse embeddings of another model than `model`.
+
+        Raises:
+            UserError: naming both, and `what` these embeddings were given as.
+        """
+        mine = self.manifest["model"]
+        if mine["fingerprint"] == model.fingerprint:
+            return
+        raise UserError(
+            f"{what}={self.folder} holds embeddings of another model, and those cannot be "
+            f"compared: it was made by {mine['source']} ({mine['dimension']} numbers each, "
+            f"fingerprint {mine['fingerprint'][:12]}), --model={model.source} makes "
+            f"{model.dimension} (fingerprint {model.fingerprint[:12]}). Embed the pictures again "
+            "with one model."
+        )
+
+    def _array(self, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        path = shard_path(self.folder, number)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                array = file[name]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{path} is damaged or missing ({error}); delete {self.folder} and embed again"
+            ) from None
+        if array.shape != shape:
+            raise UserError(f"{path}: {name} is {array.shape}, expected {shape}; embed again")
+        return array

@@ -1,0 +1,174 @@
+"""What in one picture matched another: activation maps at each level of the network.
+
+The score of a pair is a cosine, a sum over the network's features, so each level has its share of
+it. A feature is the maximum of a map: its gradient says which places it came from. A place's
+worth is its activation times that gradient, summed over channels; over all places that is what
+the features' values contribute, as far as the reductions are linear around them.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+from PIL import Image
+
+from dmcf_jax.data import decode
+from dmcf_jax.data.augment import normalise
+from dmcf_jax.errors import UserError
+from dmcf_jax.methods.dmcf.levels import levels_of
+from dmcf_jax.methods.dmcf.network import DMCF, pool
+from dmcf_jax.retrieval.model import LoadedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelMatch:
+    """One level: its `share` of the score, and both pictures with what gave it lit up.
+
+    name: 'low', 'middle', 'high' or 'lowest'.
+    query_map, match_map: float32 [y x], what each place gave to the share.
+    query, match: uint8 [h w 3], the pictures under their maps.
+    """
+
+    name: str
+    share: float
+    query_map: np.ndarray
+    match_map: np.ndarray
+    query: UInt8[np.ndarray, "h w 3"]
+    match: UInt8[np.ndarray, "h w 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """The score of a pair and its levels, whose shares add up to it."""
+
+    score: float
+    levels: tuple[LevelMatch, ...]
+
+
+def explain(
+    model: LoadedModel,
+    query: UInt8[np.ndarray, "h w 3"],
+    match: UInt8[np.ndarray, "h w 3"],
+    modalities: tuple[str, str],
+) -> Explanation:
+    """Return what in `query` and `match` gave their score, level by level.
+
+    Mirror averaging (`evaluation.flip`) is left out: the pictures are explained as they are.
+
+    Args:
+        query, match: at the model's size, as `model.read` gives them.
+        modalities: 'visible' or 'infrared' of each.
+
+    Raises:
+        UserError: the model is an exported file, which shows nothing but embeddings.
+    """
+    if model.trained is None:
+        raise UserError(f"{model.source} is an export: give the run's folder to explain a pair")
+    network, variables = model.trained.model, model.trained.variables
+    found = _explainer(network, modalities)(variables, query[None], match[None])
+    shares, maps = jax.device_get(found)
+    levels = tuple(
+        LevelMatch(
+            name,
+            float(shares[name]),
+            *maps[name],
+            _lit(query, maps[name][0]),
+            _lit(match, maps[name][1]),
+        )
+        for name in levels_of(network.features)
+    )
+    return Explanation(float(sum(shares.values())), levels)
+
+
+def explain_best(
+    model: LoadedModel,
+    results: Sequence[Mapping[str, Any]],
+    query_root: Path,
+    gallery_root: Path,
+) -> list[Explanation | None]:
+    """Return the explanation of each query's best match; None where a picture is not readable."""
+
+    def one(result: Mapping[str, Any]) -> Explanation | None:
+        if not result["matches"]:
+            return None
+        best = result["matches"][0]
+        try:
+            pair = model.read(query_root / result["path"]), model.read(gallery_root / best["path"])
+        except decode.BadImage:
+            return None
+        return explain(model, *pair, (result["modality"], best["modality"]))
+
+    return [one(result) for result in results]
+
+
+@functools.lru_cache(maxsize=8)
+def _explainer(network: DMCF, modalities: tuple[str, str]):
+    """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
+
+    def maps_of(variables, images, modality):
+        return network.apply(variables, normalise(images), modality, method="feature_maps")
+
+    def embed(variables, maps):
+        def heads(module, maps):
+            return {
+                f.name: module.heads[f.name].embed(pool(maps[f.stage], f), False)
+                for f in module.features
+            }
+
+        return network.apply(variables, maps, method=heads)
+
+    def shares_of(variables, query_maps, match_maps):
+        sides = [embed(variables, maps) for maps in (query_maps, match_maps)]
+        lengths = [jnp.sqrt(sum(jnp.sum(part**2) for part in side.values())) for side in sides]
+        # The lengths only scale the score; what is asked is where its parts come from.
+        scale = jax.lax.stop_gradient(1 / jnp.maximum(lengths[0] * lengths[1], 1e-12))
+        shares = {level: jnp.float32(0) for level in levels_of(network.features)}
+        for feature in network.features:
+            products = jnp.sum(sides[0][feature.name] * sides[1][feature.name])
+            shares[feature.level] += products * scale
+        return shares
+
+    def explain_pair(variables, query, match):
+        stages = {f.level: f.stage for f in network.features}
+        both = [
+            {stage: maps[stage].astype(jnp.float32) for stage in stages.values()}
+            for maps in map(functools.partial(maps_of, variables), (query, match), modalities)
+        ]
+        shares, back = jax.vjp(lambda *maps: shares_of(variables, *maps), *both)
+        one = {level: jnp.float32(1) for level in stages}
+        # A stage belongs to one level, so one pass back gives the maps of all levels.
+        gradients = back(one)
+        worth = {
+            level: tuple(
+                _worth(maps[stage], gradient[stage])
+                for maps, gradient in zip(both, gradients, strict=True)
+            )
+            for level, stage in stages.items()
+        }
+        return shares, worth
+
+    return jax.jit(explain_pair)
+
+
+def _worth(maps: Float[Array, "1 y x c"], gradient: Float[Array, "1 y x c"]) -> Float[Array, "y x"]:
+    return jnp.sum(maps * gradient, axis=-1)[0]
+
+
+def _lit(
+    image: UInt8[np.ndarray, "h w 3"], worth: Float[np.ndarray, "y x"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Return `image`, dark, with the places that were worth something in warm light."""
+    height, width = image.shape[:2]
+    heat = np.maximum(worth, 0).astype(np.float32)
+    heat /= max(float(heat.max()), 1e-12)
+    grown = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
+    strength = np.clip(np.asarray(grown), 0, 1)[:, :, None]
+    grey = image.mean(axis=2, keepdims=True) * 0.7
+    warm = np.array([255, 190, 40], np.float32)
+    return (grey * (1 - 0.75 * strength) + warm * 0.75 * strength).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,213 @@
+"""A trained model ready for use, from a run's folder or an exported file.
+
+model = load_model("runs/own")
+queries = model.embed(["night/1.jpg", "night/2.jpg"], "infrared")
+"""
+
+import dataclasses
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from dmcf_jax.config.validate import flatten
+from dmcf_jax.data import decode
+from dmcf_jax.data.records.verify_images import read_image_file
+from dmcf_jax.errors import UserError
+from dmcf_jax.modality import NAMES
+from dmcf_jax.models.tree_paths import leaves_by_path
+from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
+from dmcf_jax.runtime.threads import map_in_threads
+
+BATCH = 64
+# Fields outside `model` that decide what an image's embedding is.
+DECIDING = ("dtype", "data.size", "data.filter", "evaluation.flip")
+INDIFFERENT = ("model.pretrained", "model.remat")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedModel:
+    """A network that embeds pictures.
+
+    Attributes:
+        source: the folder or file it was read from.
+        fingerprint: SHA-256 of the weights and of what else decides an embedding; a run and its
+            export have the same.
+        size: (height, width) in pixels that pictures are resized to.
+        filter: of the resizing.
+        dimension: length d of an embedding.
+        trained: the run's network; None for an exported file.
+    """
+
+    source: str
+    fingerprint: str
+    size: tuple[int, int]
+    filter: str
+    dimension: int
+    trained: TrainedModel | None
+    _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
+
+    def embed(
+        self, images: Sequence[str | Path | np.ndarray] | np.ndarray, modality: str
+    ) -> Float[np.ndarray, "n d"]:
+        """Return float32 embeddings of unit length, one row for each picture.
+
+        Args:
+            images: paths of JPEG, PNG or BMP files, or uint8 RGB arrays [h w 3] of any size.
+            modality: 'visible' or 'infrared', of all of them.
+
+        Raises:
+            UserError: for another modality, and with every picture that cannot be read.
+        """
+        check_modality(modality)
+        results = map_in_threads(self._prepare, list(images))
+        parts, batch, bad = [], [], []
+        for image, pixels in zip(images, results, strict=True):
+            if isinstance(pixels, str):
+                bad.append(f"{_name(image)} {pixels}")
+                continue
+            batch.append(pixels)
+            if len(batch) == BATCH:
+                parts.append(self.embed_pixels(np.stack(batch), modality))
+                batch = []
+        if bad:
+            raise UserError.listing("these pictures cannot be embedded:", bad)
+        if batch:
+            parts.append(self.embed_pixels(np.stack(batch), modality))
+        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+
+    def embed_pixels(
+        self, images: UInt8[np.ndarray, "n h w 3"], modality: str
+    ) -> Float[np.ndarray, "n d"]:
+        """Return the embeddings of pictures that have the model's `size` already."""
+        parts = [
+            self._embed(_filled_up(images[start : start + BATCH]), modality)
+            for start in range(0, len(images), BATCH)
+        ]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])[: len(images)]
+
+    def read(self, path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
+        """Return the pixels of a file at the model's size.
+
+        Raises:
+            decode.BadImage: saying why it cannot be read.
+        """
+        return decode.decode_array(read_image_file(Path(path)), self.size, self.filter)
+
+    def _prepare(self, image: str | Path | np.ndarray) -> np.ndarray | str:
+        """Return a picture's pixels, or what is wrong with it."""
+        if isinstance(image, str | Path):
+            try:
+                return self.read(image)
+            except decode.BadImage as error:
+                return str(error)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            return f"is {image.dtype}{list(image.shape)}, expected uint8 [h, w, 3]"
+        method, (height, width) = decode.FILTERS[self.filter], self.size
+        return np.asarray(Image.fromarray(image).resize((width, height), method))
+
+
+def _name(image: str | Path | np.ndarray) -> str:
+    return str(image) if isinstance(image, str | Path) else "an array"
+
+
+def _filled_up(images: np.ndarray) -> np.ndarray:
+    """Return a batch of the one size that is compiled, blank at its end."""
+    missing = BATCH - len(images)
+    return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
+
+
+def check_modality(modality: str) -> None:
+    """Raise UserError unless `modality` is 'visible' or 'infrared'."""
+    if modality not in NAMES:
+        raise UserError(f"modality {modality!r} is not known: say {' or '.join(NAMES)}")
+
+
+def load_model(source: str | Path, step: int | None = None, best: bool = False) -> LoadedModel:
+    """Return the model in a run's folder or in a file of scripts/export.py --format=stablehlo.
+
+    Args:
+        step, best: which checkpoint of a run, see `load_trained`.
+
+    Raises:
+        UserError: there is no model.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return model_of(load_trained(path, step, best), str(source))
+    if not zipfile.is_zipfile(path):
+        kind = "is no exported model" if path.exists() else "does not exist"
+        raise UserError(
+            f"--model={source} {kind}; give the --workdir of a run or a file that "
+            "scripts/export.py --format=stablehlo wrote"
+        )
+    return _exported(path)
+
+
+def model_of(trained: TrainedModel, source: str) -> LoadedModel:
+    """Return a run's network ready for use."""
+    settings = trained.config.evaluation
+    embedder = embedder_of(trained.model, BATCH, settings.flip)
+
+    def embed(images: np.ndarray, modality: str) -> np.ndarray:
+        kinds = np.full(len(images), NAMES.index(modality))
+        return embedder(trained.variables, images, kinds)
+
+    def shape(variables: dict, images: jax.Array) -> jax.Array:
+        return trained.model.apply(variables, images, "visible", method="embed")
+
+    size = tuple(trained.config.data.size)
+    image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
+    return LoadedModel(
+        source,
+        fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), flatten(trained.config)),
+        size,
+        trained.config.data.filter,
+        jax.eval_shape(shape, trained.variables, image).shape[1],
+        trained,
+        embed,
+    )
+
+
+def _exported(path: Path) -> LoadedModel:
+    from dmcf_jax.export.stablehlo import load_exported
+
+    try:
+        embed = load_exported(path)
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+            weights = safetensors.numpy.load(archive.read("weights.safetensors"))
+            program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
+        size, filter = tuple(config["data.size"]), config["data.filter"]
+    except (zipfile.BadZipFile, KeyError, ValueError, safetensors.SafetensorError) as error:
+        reason = f"is not a whole export ({error}); export it again"
+        raise UserError(f"--model={path} {reason}") from None
+    fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
+    return LoadedModel(str(path), fingerprint, size, filter, dimension, None, embed)
+
+
+def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of everything that decides which embedding a picture gets.
+
+    Args:
+        weights: by path.
+        config: flattened.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(config):
+        if name in DECIDING or (name.startswith("model.") and name not in INDIFFERENT):
+            digest.update(f"{name}={json.dumps(config[name])}\n".encode())
+    for name in sorted(weights):
+        value = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+"""Checkpoints of a run: orbax, and only here.
+
+A checkpoint is written beside its final name, hashed there (`SHA256SUMS`) and renamed when it is
+whole, so a killed process leaves the ones before it intact. Its hashes are checked before it is
+loaded: a damaged one is named, and the newest whole one before it is offered.
+"""
+
+import contextlib
+import functools
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from dmcf_jax.runtime import hosts
+from dmcf_jax.runtime.checksums import checksum_problems, write_checksums
+from dmcf_jax.errors import UserError
+from dmcf_jax.methods.dmcf.train_step import TrainState
+
+KEPT = 2  # latest checkpoints kept: one to fall back on if the newest is damaged
+# What orbax writes last, after the hashes: times and a sentence. Nothing is loaded from them.
+WRITTEN_LAST = ("_CHECKPOINT_METADATA", "commit_success.txt")
+
+
+class Checkpoints:
+    """The checkpoints under `<workdir>/checkpoints`; a context manager that waits for writes."""
+
+    def __init__(self, workdir: str | Path, keep_best: str = "", read_only: bool = False):
+        """Open or create the folder.
+
+        Args:
+            keep_best: metric whose best checkpoint is kept too, '' for the latest only. The
+                latest are always kept: a best-only policy would throw away what a resume needs.
+            read_only: leave unfinished writes alone, which may be another process's.
+        """
+        self._folder = Path(workdir).absolute() / "checkpoints"
+        self._keep_best, self._begun = keep_best, -1
+        policies = ocp.training.preservation_policies
+        kept: list[Any] = [policies.LatestN(KEPT)]
+        if keep_best:
+            kept.append(policies.BestN(get_metric_fn=self._value, n=1))
+        context = ocp.Context()
+        context.asynchronous.post_finalization_callback = self._hash_unfinished
+        # Where a folder cannot be made, orbax would wait ten minutes for it in the background.
+        context.asynchronous.create_directories_asynchronously = False
+        quieten_orbax()
+        self._orbax = ocp.training.Checkpointer(
+            self._folder,
+            context=context,
+            preservation_policy=policies.AnyPreservationPolicy(kept),
+            cleanup_tmp_directories=not read_only,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        # A write that failed was told of by `wait`; telling again would hide the first message.
+        with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
+            self._orbax.close()
+
+    def steps(self) -> list[int]:
+        """Return the steps of all finished checkpoints, ascending."""
+        return sorted(checkpoint.step for checkpoint in self._orbax.checkpoints)
+
+    def _value(self, metrics):
+        """Return the metric to choose by; a checkpoint that was not evaluated is never best."""
+        return (metrics or {}).get(self._keep_best, -1.0)
+
+    def best_step(self) -> int:
+        """Return the step of the best evaluated checkpoint.
+
+        Raises:
+            UserError: if the run did not ask for one.
+        """
+        if not self._keep_best or not self._orbax.checkpoints:
+            raise UserError(
+                "this run kept no best checkpoint: train with --config.train.keep_best=mAP and "
+                "--config.train.eval_every=N, or evaluate the last one"
+            )
+        return max(self._orbax.checkpoints, key=lambda found: self._value(found.metrics)).step
+
+    def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
+        """Start writing `state` in the background, named by its step.
+
+        Raises:
+            UserError: the write before this one failed, or this one cannot begin.
+        """
+        step = int(state.step)
+        if step == self._begun or step in self.steps():
+            return
+        self.wait()
+        with self._told(step):
+            self._begun = step
+            self._orbax.save_checkpointables_async(
+                step, {"state": state}, force=True, metrics=metrics
+            )
+
+    def wait(self) -> None:
+        """Return when what `save` began is on disk.
+
+        Raises:
+            UserError: it could not be written; the checkpoints before it are as they were.
+        """
+        with self._told(self._begun):
+            self._orbax.wait()
+
+    @contextlib.contextmanager
+    def _told(self, step: int) -> Iterator[None]:
+        """Tell of a failed write in a sentence, and give its room back."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:  # tensorstore's are ValueErrors
+            self._begun = -1
+            for part in self._unfinished():
+                shutil.rmtree(part, ignore_errors=True)
+            saved = [int(p.name) for p in self._folder.glob("*") if p.name.isdecimal()]
+            before = f"step {max(saved)} is safe" if saved else "there is none before it"
+            raise UserError(
+                f"the checkpoint of step {step} cannot be written to {self._folder} "
+                f"({_reason(error)}); {before}. Make room or mend the disk, then run the same "
+                "command: it continues from there."
+            ) from error
+
+    def _unfinished(self) -> list[Path]:
+        return [p for p in self._folder.glob("*.orbax-checkpoint-tmp*") if p.is_dir()]
+
+    def _hash_unfinished(self) -> None:
+        """Write the hashes of the checkpoint that is about to be renamed; in orbax's thread."""
+        if jax.process_index() == 0:
+            for folder in self._unfinished():
+                write_checksums(folder, leave_out=WRITTEN_LAST)
+
+    def load(self, like: TrainState, step: int | None = None) -> TrainState:
+        """Return the state of `step`, by default the latest, placed like the arrays of `like`.
+
+        Args:
+            like: arrays or `jax.ShapeDtypeStruct`s with shardings.
+
+        Raises:
+            UserError: if there is no such checkpoint, or it is damaged: naming its files and the
+                newest whole checkpoint before it.
+        """
+        step = self._existing(step)
+        problems = checksum_problems(self._folder / str(step))
+        if problems:
+            raise self._damaged(step, problems)
+        shape = jax.tree.map(_abstract, like)
+        try:
+            return self._orbax.load_checkpointables(step, {"state": shape})["state"]
+        except Exception as error:  # orbax raises many kinds; the files are as they were written
+            raise self._damaged(step, [f"cannot be read: {_reason(error)}"]) from error
+
+    def _existing(self, step: int | None) -> int:
+        steps = self.steps()
+        if not steps or (step is not None and step not in steps):
+            wanted = "any step" if step is None else f"step {step}"
+            raise UserError(
+                f"no checkpoint of {wanted} in {self._folder}; there are {steps}. "
+                "Train first (scripts/train.py), or name another --workdir or --step."
+            )
+        return steps[-1] if step is None else step
+
+    def _damaged(self, step: int, problems: list[str]) -> UserError:
+        others = [s for s in self.steps() if s < step]
+        whole = [s for s in reversed(others) if not checksum_problems(self._folder / str(s))]
+        if whole:
+            cure = f"The one before it is whole: add --step={whole[0]} to the command."
+        else:
+            cure = "There is no whole one before it: copy it again, or train in another --workdir."
+        return UserError.listing(f"the checkpoint {self._folder / str(step)}:", problems[:8], cure)
+
+    def set_aside_after(self, step: int) -> list[Path]:
+        """Move the checkpoints after `step` to `<workdir>/set_aside`, and return where they are.
+
+        Raises:
+            UserError: if there is no checkpoint of `step`.
+        """
+        self._existing(step)
+        later, moved = [s for s in self.steps() if s > step], []
+        for number in later:
+            moved.append(_free_name(self._folder.with_name("set_aside") / str(number)))
+            if hosts.is_first():
+                moved[-1].parent.mkdir(exist_ok=True)
+                (self._folder / str(number)).rename(moved[-1])
+        hosts.wait_for_all()
+        if later:
+            self._orbax.reload()
+        return moved
+
+
+def _free_name(path: Path) -> Path:
+    """Return `path`, or the first of `path`_2, `path`_3, ... that is free."""
+    names = [path, *(path.with_name(f"{path.name}_{n}") for n in range(2, 1000))]
+    return next(name for name in names if not name.exists())
+
+
+def _reason(error: BaseException) -> str:
+    """Return the words of the operating system where a library wrapped them in its own."""
+    text = str(error) or type(error).__name__
+    for known in ("No space left on device", "Read-only file system", "Disk quota exceeded"):
+        if known in text:
+            return known
+    return text.splitlines()[0][:300]
+
+
+def _abstract(leaf):
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+
+
+def quieten_orbax() -> None:
+    """Keep orbax from showing tracebacks of failed writes: `wait` raises them as sentences."""
+    logging.getLogger("absl").addFilter(_is_not_an_orbax_traceback)  # adds it once
+    if getattr(sys.unraisablehook, "func", None) is not _unless_too_late:
+        sys.unraisablehook = functools.partial(_unless_too_late, sys.unraisablehook)
+
+
+def _unless_too_late(show: Callable[[Any], None], unraisable: Any) -> None:
+    """Call `show`, the hook before, but for writes that report to an event loop that has ended.
+
+    Of the arrays of a checkpoint the first that fails ends orbax's loop; each of the others then
+    complains, in tensorstore's threads, that it cannot say how it went.
+    """
+    if str(unraisable.exc_value) != "Event loop is closed":
+        show(unraisable)
+
+
+def _is_not_an_orbax_traceback(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and "orbax" in record.pathname)

@@ -1,0 +1,202 @@
+"""A run's folder: its lock, its config and the environment it ran in.
+
+config.json       every field, resolved
+environment.json  versions, git commit, devices, command; one entry a start
+metrics.jsonl     one object a logged step
+tensorboard/      the same for TensorBoard
+checkpoints/      orbax
+evaluation/       results by protocol
+"""
+
+import contextlib
+import fcntl
+import importlib.metadata
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import jax
+from ml_collections import ConfigDict
+
+import dmcf_jax
+from dmcf_jax.runtime import hosts
+from dmcf_jax.config.validate import differences, flatten
+from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.console import say
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
+
+
+class Held:
+    """A folder that this process holds."""
+
+    def __init__(self, workdir: Path, handle: TextIO):
+        """Keep the open lock file, by which the folder is known again."""
+        self._workdir, self._handle = workdir, handle
+
+    def owner(self) -> str:
+        """Return who holds the folder; of several processes all must call, and read the same."""
+        hosts.wait_for_all()
+        return Path(self._handle.name).read_text()
+
+    def check(self) -> None:
+        """Refuse to go on when the folder was removed, replaced or unmounted meanwhile.
+
+        Raises:
+            UserError: naming the folder. Without this, checkpoints would go to a new folder of
+                the same name, or onto the disk below a mount point.
+        """
+        try:
+            same = os.path.samestat(os.stat(self._handle.name), os.fstat(self._handle.fileno()))
+        except OSError:
+            same = False
+        if not same:
+            raise UserError(
+                f"the workdir {self._workdir} vanished while it was trained in: its lock file is "
+                "gone or another. Bring the folder back and run the same command, which continues "
+                "from its last checkpoint, or start again."
+            )
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[Held]:
+    """Hold the folder for this process; the kernel frees it when the process ends, however.
+
+    Raises:
+        UserError: if the folder cannot be made or another process holds it.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        handle = open(workdir.absolute() / ".lock", "a+")
+    except OSError as error:
+        raise UserError(
+            f"the workdir {workdir} cannot be written: {error.strerror}. Choose another --workdir."
+        ) from None
+    with handle:
+        try:
+            if hosts.is_first():  # one process holds the folder for all
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _sign(handle)
+        except BlockingIOError:
+            raise UserError(
+                f"another process is training in {workdir}. Wait for it or name another --workdir."
+            ) from None
+        except OSError as error:  # some network disks have no locks
+            say(f"NOTE: {workdir} cannot be locked ({error.strerror}): start no second run there.")
+        yield Held(workdir, handle)
+
+
+def _sign(handle):
+    handle.truncate(0)
+    handle.write(f"process {os.getpid()} of {socket.gethostname()}, {time.time_ns()}\n")
+    handle.flush()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` beside `path` and rename it, so that no half file is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".incomplete")
+    with open(temporary, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
+    """Hold `config` against the one that a run in `workdir` was started with, if there is one.
+
+    Raises:
+        UserError: showing each difference that would change results.
+    """
+    if not (workdir / "config.json").exists():
+        return
+    changed = differences(read_config(workdir), flatten(config))
+    if changed:
+        raise UserError.listing(
+            f"{workdir} was started with another config:",
+            changed,
+            "Use the old values to continue it, or another --workdir for a new run.",
+        )
+
+
+def claim(workdir: Path, config: ConfigDict) -> None:
+    """Write config and environment into the folder of a run that starts or continues."""
+    write_atomically(workdir / "config.json", json.dumps(flatten(config), indent=2) + "\n")
+    path = workdir / "environment.json"
+    starts = read_json(path) if path.exists() else []
+    write_atomically(path, json.dumps([*starts, environment()], indent=2) + "\n")
+
+
+def read_config(workdir: Path) -> dict:
+    """Return the flattened config of the run in `workdir`.
+
+    Raises:
+        UserError: if there is no run.
+    """
+    path = Path(workdir) / "config.json"
+    if not path.exists():
+        raise UserError(
+            f"{workdir} holds no run (no config.json). Name the --workdir of scripts/train.py."
+        )
+    return read_json(path)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of a run holds.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # no JSON and no UTF-8 are ValueErrors
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"{path} cannot be read ({reason}): the run's folder is damaged. Copy the file from "
+            "elsewhere, or train in another --workdir."
+        ) from None
+
+
+def restore_config(workdir: Path) -> ConfigDict:
+    """Return the config of the run in `workdir`, nested and with tuples as it was written."""
+    config = ConfigDict()
+    for field, value in read_config(workdir).items():
+        *groups, name = field.split(".")
+        place = config
+        for group in groups:
+            if group not in place:
+                place[group] = ConfigDict()
+            place = place[group]
+        place[name] = tuple(value) if isinstance(value, list) else value
+    return config
+
+
+def environment() -> dict:
+    """Return what a reader needs to repeat a run: versions, commit, devices and command."""
+    devices = jax.devices()
+    return {
+        "command": sys.argv,
+        "dmcf_jax": dmcf_jax.__version__,
+        "git_commit": git_commit(),
+        "python": sys.version.split()[0],
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "devices": [devices[0].device_kind, len(devices)],
+        "processes": jax.process_count(),
+    }
+
+
+def git_commit() -> str | None:
+    """Return the commit of the source tree, with '+changes' if it differs; None outside git."""
+    root = Path(__file__).parent
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,39 @@
+"""Steps left out because loss or gradient were not finite: counted over all starts of a run."""
+
+import json
+from pathlib import Path
+
+from dmcf_jax.runtime import hosts
+from dmcf_jax.runs.metrics_log import keep_lines_until, read_metrics
+from dmcf_jax.runtime.console import say
+
+
+class SkippedSteps:
+    """The file `skipped.jsonl` of a run: one line for each step that was left out."""
+
+    def __init__(self, workdir: Path, start: int, allowed: int):
+        """Take up the lines of steps until `start`; what a resume does again is cut off.
+
+        Args:
+            allowed: most steps that a run may leave out, 0 for none.
+        """
+        self._path, self._allowed = workdir / "skipped.jsonl", allowed
+        keep_lines_until(self._path, start)
+        self.count = len(read_metrics(self._path)) if self._path.exists() else 0
+
+    def accept(self, step: int, metrics: dict[str, float], bad: list[str]) -> bool:
+        """Return whether the step may be left out, and if so write it down and say so.
+
+        Args:
+            step: number of the step, as in metrics.jsonl.
+            metrics: its metrics; `skipped` tells whether it changed the state.
+            bad: what was not finite, as 'name = value'.
+        """
+        if not metrics.get("skipped") or self.count >= self._allowed:
+            return False
+        self.count += 1
+        if hosts.is_first():
+            with open(self._path, "a") as file:
+                file.write(json.dumps({"step": step, "not_finite": bad}) + "\n")
+        say(f"step {step} left out ({self.count} of {self._allowed}): {', '.join(bad)}")
+        return True

@@ -1,0 +1,1 @@
+"""What the process and the machine need: devices, hosts, signals, files, console."""

@@ -1,0 +1,95 @@
+"""The weights of an earlier run of ours, or of its export, as the start of a new run."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import jax
+
+from dmcf_jax.errors import UserError
+from dmcf_jax.export.stablehlo import read_exported_weights
+from dmcf_jax.export.torch import read_export
+from dmcf_jax.models.tree_paths import leaves_by_path, tree_of
+from dmcf_jax.runs.load import load_trained
+
+_CLASSIFIER = re.compile(r"params/heads_[GR]\d+/classifier/(kernel|bias)")
+
+
+def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
+    """Return the variables of `path` that a new network takes over, and notes on the others.
+
+    Args:
+        shapes: variables of the new network, or their shapes.
+        path: a workdir of scripts/train.py (its latest checkpoint counts), or what
+            scripts/export.py wrote: the folder of --format=torch or the file of stablehlo.
+
+    Returns:
+        The part of a tree like `shapes` to be taken over, and a line for each classifier that is
+        left out because its identities are others in number.
+
+    Raises:
+        UserError: if `path` is neither, or naming every variable that does not fit.
+    """
+    named = leaves_by_path(_read(Path(path)))
+    expected = {name: leaf.shape for name, leaf in leaves_by_path(shapes).items()}
+    dropped = {
+        name: value
+        for name, value in named.items()
+        if _CLASSIFIER.fullmatch(name) and expected.get(name, value.shape) != value.shape
+    }
+    taken = {name: value for name, value in named.items() if name not in dropped}
+    _refuse_misfits(path, taken, {k: v for k, v in expected.items() if k not in dropped})
+    notes = [
+        f"{name.split('/')[1]}: its classifier starts fresh, for {expected[name][-1]} identities "
+        f"instead of {value.shape[-1]}"
+        for name, value in dropped.items()
+        if name.endswith("/bias")
+    ]
+    return tree_of(taken), notes
+
+
+def overlay(variables: dict, given: dict) -> dict:
+    """Return `variables` with the leaves that `given`, a part of the same tree, has."""
+    return variables | {
+        name: overlay(variables[name], value) if isinstance(value, dict) else value
+        for name, value in given.items()
+    }
+
+
+def _read(path):
+    if (path / "config.json").exists():
+        trained = load_trained(path)
+        return jax.device_get(trained.variables)
+    if (path / "visible.safetensors").exists():
+        return read_export(path)
+    if _is_stablehlo(path):
+        return tree_of(read_exported_weights(path))
+    raise UserError(
+        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder or file written "
+        "by scripts/export.py. ImageNet weights go to --config.model.pretrained."
+    )
+
+
+def _is_stablehlo(path):
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "weights.safetensors" in archive.namelist()
+
+
+def _refuse_misfits(path, found, expected):
+    problems = [f"missing: {name}" for name in expected if name not in found]
+    problems += [f"unknown: {name}" for name in found if name not in expected]
+    problems += [
+        f"wrong shape: {name} is {tuple(found[name].shape)}, expected {tuple(shape)}"
+        for name, shape in expected.items()
+        if name in found and tuple(found[name].shape) != tuple(shape)
+    ]
+    if problems:
+        left = len(problems) - 12
+        shown = problems if left <= 0 else [*problems[:12], f"... and {left} more"]
+        raise UserError.listing(
+            f"init_from: {path} is another network:",
+            shown,
+            "Give this run the model fields of that one, or leave init_from empty.",
+        )

@@ -1,0 +1,1 @@
+"""Weights in files: PyTorch's, safetensors, ImageNet."""
