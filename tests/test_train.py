@@ -22,7 +22,7 @@ from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.train import train
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 OVERRIDES = {
     "data.pad": 2,
     "model.shared_from": "layer1",

@@ -46,7 +46,7 @@ def _maximum(values):
 
     A reduce-max has wrong gradients once compiled, since the values that it is compared with are
     computed anew with other rounding (measured on CPU, jax 0.10.2: eager and compiled gradients
-    of the streams differ by up to their own size; `tests/test_golden.py`). A place is exact.
+    of the streams differ by up to their own size; see test_golden.py). A place is exact.
 
     This body runs without gradients only, where looking for the place would cost a tenth of
     embedding on CPU; pairwise maxima do not.
