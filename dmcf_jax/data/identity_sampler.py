@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.modality import INFRARED, NAMES, VISIBLE
+from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
 
 
 class IdentityTable(NamedTuple):
@@ -48,7 +48,7 @@ def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> Identi
     rows = {m: _rows_by_identity(identity, modality, m) for m in (VISIBLE, INFRARED)}
     classes = sorted(set(rows[VISIBLE]) & set(rows[INFRARED]))
     if len(classes) < P:
-        alone = ", ".join(f"{len(rows[m])} in {NAMES[m]}" for m in rows)
+        alone = ", ".join(f"{len(rows[m])} in {MODALITIES[m]}" for m in rows)
         raise UserError(
             f"sampler.P is {P}, but only {len(classes)} identities have images in both modalities "
             f"({alone}). Lower --config.sampler.P to at most {len(classes)} or train on more data."

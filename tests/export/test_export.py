@@ -28,12 +28,12 @@ from dmcf_jax.export.stablehlo import (
     verify,
 )
 from dmcf_jax.export.torch import export_torch, read_export
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.runtime.files import atomic_path
 from dmcf_jax.training.init_from import start_from
-from dmcf_jax.weights.read import renamed_when_whole
 
 SMALLER = {"levels": ("layer1", "layer2"), "stripes": (1, 2)}
 
@@ -74,7 +74,7 @@ def test_the_stablehlo_file_is_for_three_platforms_and_any_batch_and_size(export
 @pytest.mark.parametrize("error", [UserError("it embeds otherwise"), OSError(28, "No space left")])
 def test_a_refused_or_broken_file_is_not_left_behind(tmp_path, error):
     with pytest.raises(UserError, match="embeds otherwise|No space left. Name another place"):
-        with renamed_when_whole(tmp_path / "export" / "a.zip") as place:
+        with atomic_path(tmp_path / "export" / "a.zip", "Name another place with --out.") as place:
             place.write_text("half")
             raise error
     assert list((tmp_path / "export").iterdir()) == []
@@ -157,7 +157,7 @@ def test_onnx_without_its_packages_says_how_to_get_them(monkeypatch):
 def test_the_onnx_files_embed_as_the_run(tmp_path):
     trained = make_trained(**SMALLER)
     export_onnx(trained, tmp_path)
-    places = {name: tmp_path / f"{name}.onnx" for name in NAMES}
+    places = {name: tmp_path / f"{name}.onnx" for name in MODALITIES}
     assert sorted(tmp_path.iterdir()) == sorted(places.values())
     embed, network = load_onnx(places), float32_model(trained)
     images = np.random.default_rng(1).integers(0, 256, (5, 96, 48, 3), np.uint8)

@@ -60,8 +60,8 @@ def train_on(number):
     images, identity, modality = made_up_images()
     feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
     optimizer = gradient_descent()
-    state = mesh.put(make_state(variables(), optimizer), everywhere)
-    inputs = next(feed.sources(0)), mesh.put(training_keys(0), everywhere)
+    state = mesh.shard(make_state(variables(), optimizer), everywhere)
+    inputs = next(feed.sources(0)), mesh.shard(training_keys(0), everywhere)
     step = feed.bind(make_train_step(MODEL, optimizer, {}, RECIPE))
     compiled = jax.jit(step, out_shardings=everywhere).lower(state, *inputs).compile()
     losses = []

@@ -11,7 +11,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dmcf_jax.methods.dmcf.levels import STAGES, Feature, features_of, levels_of
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.resnet import ResNet
 
@@ -214,8 +214,8 @@ class DMCF(nn.Module):
         self, images: Float[Array, "n h w 3"], modality: str, train: bool = False
     ) -> dict[str, Array]:
         """Return the outputs of every stage for images of one modality, NHWC by stage name."""
-        if modality not in NAMES:
-            raise ValueError(f"modality is {modality!r}, expected one of {NAMES}")
+        if modality not in MODALITIES:
+            raise ValueError(f"modality is {modality!r}, expected one of {MODALITIES}")
         maps = self._private_maps(modality, images, train)
         if self.shared:
             maps |= self.shared(next(reversed(maps.values())) if maps else images, train)

@@ -25,7 +25,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import USUAL, evaluate
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
 from dmcf_jax.methods.dmcf.train_step import make_state
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures import draw as command
 from dmcf_jax.reports.figures import pair_distances
 from dmcf_jax.reports.figures.canvas import Table, blank, save
@@ -231,7 +231,7 @@ def test_figure_5_compares_the_first_images_of_each_person_level_by_level(materi
     store, trained = material.store, material.trained
     people = sorted(set(store.identity.tolist()))
     flat = {}
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(MODALITIES):
         first = [
             next(
                 i
@@ -250,7 +250,8 @@ def test_figure_5_compares_the_first_images_of_each_person_level_by_level(materi
     assert list(dict.fromkeys(r["level"] for r in rows)) == list(stages)  # B1, B2, B3
     for level, stage in stages.items():
         v, i = (
-            side / np.linalg.norm(side, axis=1)[:, None] for side in (flat[n][stage] for n in NAMES)
+            side / np.linalg.norm(side, axis=1)[:, None]
+            for side in (flat[n][stage] for n in MODALITIES)
         )
         pairs = [(a, b) for a in range(4) for b in range(4)]
         different = statistics.mean(float(v[a] @ i[b]) for a, b in pairs if a != b)
@@ -377,7 +378,7 @@ def test_the_distances_file_adds_up_to_all_pairs(material, drawn):
 @pytest.mark.parametrize("query", [0, 1])
 def test_ranked_lists_are_those_of_a_plain_sort(material, drawn, query):
     store, embeddings = material.store, material.embeddings
-    rows = table_of(drawn / f"ranked_{NAMES[query]}_queries.csv")
+    rows = table_of(drawn / f"ranked_{MODALITIES[query]}_queries.csv")
     place = {path: number for number, path in enumerate(store.path)}
     assert all(store.modality[place[row["query"]]] == query for row in rows)
     gallery = [i for i in range(len(store)) if store.modality[i] != query]

@@ -20,7 +20,7 @@ from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
 from dmcf_jax.evaluation.results import result_as_dict
 from dmcf_jax.methods.dmcf.network import pool
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.reports.html.evaluation_page import (
     Names,
@@ -174,7 +174,7 @@ def test_ranked_lists_are_those_of_a_plain_loop(name):
     protocol = find_protocol(name)
     ranked = nearest(protocol, vectors, store, 4)
     ignores_own = protocol.ignore == "same-identity-same-camera"
-    side = NAMES.index(name.split("/")[1].split("-")[0])
+    side = MODALITIES.index(name.split("/")[1].split("-")[0])
     assert set(store.modality[ranked.queries]) == {side}
     gallery = queries_and_gallery(protocol, store, 0)[1]
     for query, rows, right in zip(ranked.queries, ranked.rows, ranked.right, strict=True):
@@ -191,7 +191,7 @@ def same(store, row, query):
 
 def test_the_evaluation_page_counts_errors_by_camera():
     store, vectors = made_up_split()
-    protocols = [find_protocol(f"plain/{a}-to-{b}") for a, b in (NAMES, NAMES[::-1])]
+    protocols = [find_protocol(f"plain/{a}-to-{b}") for a, b in (MODALITIES, MODALITIES[::-1])]
     lists = [nearest(protocol, vectors, store) for protocol in protocols]
     for ranked in lists:
         counted = {}
