@@ -13,7 +13,7 @@ from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
-from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict, write_report
@@ -21,17 +21,6 @@ from dmcf_jax.runs.load import TrainedModel, load_trained
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log, progress
 from dmcf_jax.runtime.files import write_atomically
-
-# What papers report, evaluated when no protocol is named.
-USUAL = {
-    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
-    "sysu_mm01": (
-        "sysu_mm01/all/single/python-seeded",
-        "sysu_mm01/indoor/single/python-seeded",
-    ),
-    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
-    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
-}
 
 
 def evaluate(
@@ -109,7 +98,7 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
     if list(names) == ["all"]:
         family = "" if dataset == "own" else dataset
         return [protocol for protocol in list_protocols() if protocol.dataset == family]
-    protocols = [find_protocol(name) for name in names or USUAL[dataset]]
+    protocols = [find_protocol(name) for name in names or DEFAULT_PROTOCOLS[dataset]]
     foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if foreign:
         fitting = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))

@@ -13,8 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array
 
-from dmcf_jax.data.identity_sampler import IdentityTable, draw_batch
-from dmcf_jax.methods.dmcf.train_step import PairBatch
+from dmcf_jax.data.identity_sampler import IdentityTable, PairBatch, draw_batch
 from dmcf_jax.runtime.devices import by_row, replicated, shard
 
 # Share of a device's memory that training images may take when placement is 'auto'.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, UInt8
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
@@ -32,6 +32,14 @@ class Batch(NamedTuple):
     visible: Array
     infrared: Array
     labels: Array
+
+
+class PairBatch(NamedTuple):
+    """Images of b pairs, uint8, and their classes; pair i shows one person twice."""
+
+    visible: UInt8[Array, "b h w 3"]
+    infrared: UInt8[Array, "b h w 3"]
+    labels: Int[Array, " b"]
 
 
 def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> IdentityTable:

@@ -14,11 +14,12 @@ import optax
 import pytest
 from support import golden_network as network
 
+from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import make_optimizer
-from dmcf_jax.methods.dmcf.train_step import PairBatch, Recipe, make_state, make_train_step
+from dmcf_jax.methods.dmcf.train_step import Recipe, make_state, make_train_step
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes

@@ -22,7 +22,8 @@ from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluate import USUAL, evaluate
+from dmcf_jax.evaluate import evaluate
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
 from dmcf_jax.methods.dmcf.train_step import make_state
 from dmcf_jax.modality import MODALITIES
@@ -41,7 +42,7 @@ from dmcf_jax.runs.metrics_log import read_metrics
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parents[3]
-PAPERS, OTHER = USUAL["regdb"]
+PAPERS, OTHER = DEFAULT_PROTOCOLS["regdb"]
 OVERRIDES = {
     "data.pad": 2,
     "model.width": 4,
@@ -109,7 +110,7 @@ def experiment(run, tmp_path):
         for seed in (0, 1):
             copy = tmp_path / "table" / row / f"seed_{seed}"
             shutil.copytree(run, copy, ignore=shutil.ignore_patterns("checkpoints", "tensorboard"))
-            for protocol in USUAL["regdb"]:
+            for protocol in DEFAULT_PROTOCOLS["regdb"]:
                 edit_json(copy / f"evaluation/{protocol}.json", lower, shift + 0.1 * seed)
             edit_sigmas(copy / "metrics.jsonl", 1 + seed)
     return tmp_path / "table"
@@ -155,7 +156,7 @@ def result_of(run, protocol):
 
 def test_figure_3_holds_the_curves_of_the_evaluation(run, drawn):
     rows = table_of(drawn / "figure_3_cmc.csv")
-    for protocol in USUAL["regdb"]:
+    for protocol in DEFAULT_PROTOCOLS["regdb"]:
         expected = {int(k): 100 * v for k, v in result_of(run, protocol)["mean"]["cmc"].items()}
         assert curve_in(rows, protocol) == pytest.approx(expected)
     # Made-up people are not the paper's data: nothing of it may stand beside them.
@@ -164,7 +165,7 @@ def test_figure_3_holds_the_curves_of_the_evaluation(run, drawn):
 
 def test_published_points_stand_beside_official_data_by_the_papers_protocol_only(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
-    for protocol in USUAL["regdb"]:
+    for protocol in DEFAULT_PROTOCOLS["regdb"]:
         edit_json(copy / f"evaluation/{protocol}.json", make_official)
     draw(["3"], copy)
     rows = table_of(copy / "figures/figure_3_cmc.csv")
