@@ -40,7 +40,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
     config.data = data = ConfigDict()
     data.name = "regdb"  # regdb, sysu_mm01, llcm or own
-    data.data_dir = "data"  # where scripts/prepare_data.py put the records
+    data.data_dir = "data"  # where dmcf prepare_data put the records
     data.cache_dir = ""  # of decoded images; "" for <data_dir>/cache
     data.trial = 1  # split of RegDB, 1..10; other data sets have one
     data.train_splits = ("train",)  # splits trained on

@@ -9,7 +9,7 @@ losses wait until something is learned.
 
 from ml_collections import ConfigDict
 
-from configs import default
+from dmcf_jax.configs import default
 
 IDENTITIES = 300  # made-up people; half of them train, half test
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from configs import synthetic
+from dmcf_jax.configs import synthetic
 from dmcf_jax import evaluate
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError

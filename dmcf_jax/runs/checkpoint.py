@@ -162,7 +162,7 @@ class Checkpoints:
             wanted = "any step" if step is None else f"step {step}"
             raise UserError(
                 f"no checkpoint of {wanted} in {self._folder}; there are {steps}. "
-                "Train first (scripts/train.py), or name another --workdir or --step."
+                "Train first (dmcf train), or name another --workdir or --step."
             )
         return steps[-1] if step is None else step
 

@@ -132,7 +132,7 @@ def read_config(workdir: Path) -> dict:
     path = Path(workdir) / "config.json"
     if not path.exists():
         raise UserError(
-            f"{workdir} holds no run (no config.json). Name the --workdir of scripts/train.py."
+            f"{workdir} holds no run (no config.json). Name the --workdir of dmcf train."
         )
     return read_json(path)
 

@@ -20,8 +20,8 @@ def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
 
     Args:
         shapes: variables of the new network, or their shapes.
-        path: a workdir of scripts/train.py (its latest checkpoint counts), or what
-            scripts/export.py wrote: the folder of --format=torch or the file of stablehlo.
+        path: a workdir of dmcf train (its latest checkpoint counts), or what
+            dmcf export wrote: the folder of --format=torch or the file of stablehlo.
 
     Returns:
         The part of a tree like `shapes` to be taken over, and a line for each classifier that is
@@ -65,8 +65,8 @@ def _read(path):
     if _is_stablehlo(path):
         return tree_of(read_exported_weights(path))
     raise UserError(
-        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder or file written "
-        "by scripts/export.py. ImageNet weights go to --config.model.pretrained."
+        f"init_from: {path} is neither a workdir of dmcf train nor a folder or file written "
+        "by dmcf export. ImageNet weights go to --config.model.pretrained."
     )
 
 

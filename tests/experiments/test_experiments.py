@@ -74,7 +74,7 @@ def test_splits_and_seeds_are_those_of_the_data(tmp_path):
 def test_a_config_of_ones_own_is_a_row(tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(
-        "from configs import synthetic\n"
+        "from dmcf_jax.configs import synthetic\n"
         "def get_config(arg=''):\n"
         "    config = synthetic.get_config()\n"
         "    config.loss.margin = float(arg or 1)\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ml_collections import ConfigDict, config_flags
 from support.verdict import refusal
 
-from configs import default, regdb, synthetic, sysu_mm01
+from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.cli import app as command_line
 from dmcf_jax.config import build as from_config
 from dmcf_jax.config.fields import FIELDS

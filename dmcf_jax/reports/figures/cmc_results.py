@@ -67,7 +67,7 @@ def problems_of(runs: Sequence[Path]) -> list[str]:
         if missing:
             problems.append(
                 f"{run} is not evaluated by {', '.join(missing)}: "
-                f"run python scripts/evaluate.py --workdir={run}"
+                f"run dmcf evaluate --workdir={run}"
             )
     return problems
 

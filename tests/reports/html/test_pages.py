@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from support.toys import toy_model, write_people
 
-from configs import own
+from dmcf_jax.configs import own
 from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
