@@ -2,8 +2,9 @@
 
     dmcf train --config=regdb --config.data.trial=1 --workdir=runs/regdb_1
 
-Published: CMC-1 39.75 %, mAP 40.79 %. Not measured by us: RegDB is not ours to use.
-Ablations: `--config=regdb:no_split`, see configs/default.py.
+Published: CMC-1 39.75 %, mAP 40.79 %. Not reproduced here: RegDB
+must be requested from its authors.
+Ablations: `--config=regdb:no_split`, see default.py.
 """
 
 from ml_collections import ConfigDict

@@ -2,8 +2,8 @@
 
     dmcf train --config=sysu_mm01 --workdir=runs/sysu_mm01
 
-Published (single-shot all-search): CMC-1 30.26 %, mAP 33.38 %. Not measured by us: SYSU-MM01
-is not ours to use. Ablations: `--config=sysu_mm01:dcf`, see configs/default.py.
+Published (single-shot all-search): CMC-1 30.26 %, mAP 33.38 %. Not reproduced here:
+SYSU-MM01 must be requested from its authors. Ablations: `--config=sysu_mm01:dcf`, see default.py.
 """
 
 from ml_collections import ConfigDict

@@ -48,9 +48,7 @@ def locate(value: str) -> str:
         return value
     stem = Path(path).stem
     if stem in names():
-        cure = (
-            f"the config of this name that comes with dmcf_jax is --config={stem}{colon}{variant}"
-        )
+        cure = f"dmcf_jax comes with a config of this name, --config={stem}{colon}{variant}"
     elif near := difflib.get_close_matches(stem, names(), 1):
         cure = f"did you mean --config={near[0]}?"
     else:
