@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -64,8 +65,8 @@ class _NamedConfigParser(flags.ArgumentParser):
         super().__init__()
         self._files = files
 
-    def parse(self, argument: str) -> ConfigDict:
-        """Return the config that `get_config` in the file returns."""
+    def parse(self, argument: str) -> Any:
+        """Return what `get_config` in the file returns, a ConfigDict if it keeps its promise."""
         return self._files.parse(locate(argument))
 
     def flag_type(self) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmcf_jax.configs import synthetic
 from dmcf_jax.config import build as from_config
+from dmcf_jax.configs import synthetic
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
