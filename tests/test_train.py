@@ -113,17 +113,17 @@ def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_
 
 def test_a_folder_in_use_is_refused(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import locked\n"
-        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import lock_run\n"
+        "with lock_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     holding = [sys.executable, "-c", program]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([*holding, str(tmp_path)], **pipes) as holder:
         holder.stdout.readline()
-        with pytest.raises(UserError, match="another process"), run_folder.locked(tmp_path):
+        with pytest.raises(UserError, match="another process"), run_folder.lock_run(tmp_path):
             pass
         holder.kill()
-    with run_folder.locked(tmp_path):
+    with run_folder.lock_run(tmp_path):
         pass  # the lock did not outlive the killed process
 
 
