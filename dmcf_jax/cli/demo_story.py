@@ -6,9 +6,10 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import load_split
 from dmcf_jax.config.validate import weighting_start
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.evaluate import embed_split, score
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
+from dmcf_jax.evaluation.protocols import find_protocol
 from dmcf_jax.evaluation.results import write_report
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import pictures
@@ -34,7 +35,7 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
     workdir = folder / "run"
     train(config, workdir)
     store = load_split(config, ("test",))
-    protocols = [find_protocol(name) for name in DEFAULT_PROTOCOLS["regdb"]]
+    protocols = [find_protocol(name) for name in DATASETS["regdb"].protocols]
     scores = {}
     for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):
         embeddings = embed_split(model, store, None)

@@ -1,20 +1,23 @@
-"""What `scripts/prepare_data.py` does with its flags."""
+"""Prepare or verify a data set as the flags of `prepare_data` ask."""
 
 from typing import Any
 
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.datasets.own_table import root_of
 from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.data.records.prepare_own import prepare_own
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic, synthetic_source
-from dmcf_jax.data.records.prepared import NAMES
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 
 
 def run(options: Any) -> None:
-    """Prepare or verify as the flags in `options` say, and print a line for each result.
+    """Prepare or verify a data set, and print a line for each result.
+
+    Args:
+        options: an object with the flags as attributes.
 
     Raises:
-      UserError: flags that do not go together, or whatever stops the work.
+        UserError: flags that do not go together, or whatever stops the work.
     """
     _check(options)
     if options.verify:
@@ -28,7 +31,7 @@ def run(options: Any) -> None:
             trial=options.trial,
             progress=True,
         )
-    elif options.dataset == "own":
+    elif _is_own(options.dataset):
         results = prepare_own(
             options.source,
             options.data_dir,
@@ -53,17 +56,26 @@ def run(options: Any) -> None:
 
 def _check(options: Any) -> None:
     problems = []
-    allowed = (*NAMES, "synthetic")
+    allowed = (*DATASETS, "synthetic")
     if options.dataset not in allowed:
-        problems.append(f"--dataset={options.dataset}: choose one of {', '.join(allowed)}")
+        text = f"--dataset={options.dataset}: choose one of {', '.join(allowed)}"
+        problems.append(Problem("--dataset", text))
     if not options.data_dir:
-        problems.append("--data_dir is missing: say where prepared data sets shall live")
+        text = "--data_dir is missing: the folder for prepared data sets"
+        problems.append(Problem("--data_dir", text))
     if options.dataset == "synthetic" and options.source:
-        problems.append("--source does not go with --dataset=synthetic, which makes its own")
-    if options.dataset != "own" and options.split_by_identity is not None:
-        problems.append(f"--split_by_identity does not go with --dataset={options.dataset}")
+        text = "--source does not go with --dataset=synthetic, which renders its own images"
+        problems.append(Problem("--source", text))
+    if not _is_own(options.dataset) and options.split_by_identity is not None:
+        text = f"--split_by_identity does not go with --dataset={options.dataset}"
+        problems.append(Problem("--split_by_identity", text))
     if problems:
         raise UserError.listing("nothing was done:", problems)
+
+
+def _is_own(name: str) -> bool:
+    """Return whether the user's own list takes the place of a layout."""
+    return name in DATASETS and DATASETS[name].inspect is None
 
 
 def _verify(options: Any) -> list:
@@ -75,7 +87,7 @@ def _verify(options: Any) -> list:
         source = synthetic_source(
             options.layout, options.identities, options.seed, options.data_dir
         )
-    if dataset == "own" and source:
+    if source and _is_own(dataset):
         source = root_of(source)
     return verify_prepared(
         dataset, options.data_dir, trial=options.trial, source=source, progress=True

@@ -180,6 +180,7 @@ def _fill(
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror or error}); decoded images need "
-            f"{math.prod(stamp['shape']) / 1e9:.1f} GB: free some space or choose another cache_dir",
+            f"{math.prod(stamp['shape']) / 1e9:.1f} GB: free some space or choose another "
+            "cache_dir",
             about="cache_dir",
         ) from None

@@ -26,8 +26,9 @@ class Dataset:
         splits: all splits.
         train_splits: those that `config.data.train_splits` may name.
         protocols: evaluated when no protocol is named.
-        inspect: reads a tree. Without trials `root -> Listing`; with trials `(root, trials) ->
-            {trial: Listing}`. None where the user's own list takes its place, see `own`.
+        inspect: reads a tree that holds all landmarks. Without trials `root -> Listing`; with
+            trials `(root, trials) -> {trial: Listing}`. None where the user's own list takes its
+            place, see `own`.
         trials: how many divisions into training and test identities there are, of which a run
             chooses one by its number from 1; None where there is only one division.
         published: size of each split in the publication, of every trial; None where nothing is

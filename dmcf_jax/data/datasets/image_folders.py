@@ -7,7 +7,7 @@ another disk). Since the depth is fixed, a loop of links cannot trap the walk.
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from dmcf_jax.data.datasets.listing import problem
@@ -26,12 +26,6 @@ OTHER_IMAGE_SUFFIXES = (
     ".avif",
     ".jp2",
 )
-
-
-def missing_folders(root: Path, folders: Sequence[str]) -> list[Problem]:
-    """Return a problem for each of `folders` that `root` does not hold."""
-    missing = [folder for folder in folders if not os.path.isdir(root / folder)]
-    return [Problem(folder, f"{root / folder}: this folder is missing") for folder in missing]
 
 
 def subfolders(directory: Path) -> list[str]:

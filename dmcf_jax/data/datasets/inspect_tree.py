@@ -16,17 +16,21 @@ MOST_SUBFOLDERS = 100  # looked into for a root that begins one folder below
 def inspect_tree(
     dataset: Dataset, root: Path, trials: Sequence[int | None] = (None,)
 ) -> dict[int | None, Listing]:
-    """Return what `root` holds of `dataset` in each of `trials`, (None,) where there are none."""
+    """Return what `root` holds of `dataset` in each of `trials`, (None,) where there are none.
+
+    Without all its landmarks every line of every list would point nowhere, so only the missing
+    folders are reported, for the first trial.
+    """
     if dataset.inspect is None:
         raise ValueError(f"{dataset.name} has no layout that could be inspected")
+    missing = [folder for folder in dataset.landmarks if not os.path.isdir(root / folder)]
+    if missing:
+        hint = _hint(root, dataset)
+        problems = [Problem(name, f"{root / name}: this folder is missing") for name in missing]
+        return {trials[0]: Listing(problems=([hint] if hint else []) + problems)}
     if dataset.trials:
-        listings = dataset.inspect(root, tuple(trials))
-    else:
-        listings = {None: dataset.inspect(root)}
-    complete = all(os.path.isdir(root / folder) for folder in dataset.landmarks)
-    if not complete and (hint := _hint(root, dataset)):
-        next(iter(listings.values())).problems.insert(0, hint)
-    return listings
+        return dataset.inspect(root, tuple(trials))
+    return {None: dataset.inspect(root)}
 
 
 def _hint(root: Path, dataset: Dataset) -> Problem | None:

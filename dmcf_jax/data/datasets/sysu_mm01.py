@@ -9,7 +9,6 @@ from dmcf_jax.data.datasets.dataset import Counts, Dataset
 from dmcf_jax.data.datasets.index_files import overlap, read_identities
 from dmcf_jax.data.datasets.listing import Listing, Record, problem
 
-LANDMARKS = ("cam1", "cam2", "cam3", "cam4", "cam5", "cam6", "exp")
 SPLITS = ("train", "val", "test")
 CAMERAS = tuple(range(1, 7))
 INFRARED_CAMERAS = (3, 6)
@@ -25,9 +24,7 @@ MOST_NAMED = 3  # files that one message names
 
 def inspect(root: Path) -> Listing:
     """Return the splits `train` (296 identities), `val` (99) and `test` (96) of a tree."""
-    listing = Listing(problems=image_folders.missing_folders(root, LANDMARKS))
-    if not (root / "exp").is_dir():
-        return listing
+    listing = Listing()
     names = {split: f"exp/{split}_id.txt" for split in SPLITS}
     ids = {split: read_identities(root, names[split], listing.problems) for split in SPLITS}
     for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
@@ -107,7 +104,7 @@ DATASET = Dataset(
     description="SYSU-MM01 (Wu et al., ICCV 2017): 491 people in four visible and two "
     "near-infrared cameras.\n\nSplits `train` (296 identities), `val` (99) and `test` (96); "
     "published results are trained on train+val.",
-    landmarks=LANDMARKS,
+    landmarks=(*(f"cam{camera}" for camera in CAMERAS), "exp"),
     splits=SPLITS,
     train_splits=("train", "val"),
     protocols=(
