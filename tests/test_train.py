@@ -11,11 +11,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import synthetic
-from dmcf_jax import evaluate
+from dmcf_jax.configs import synthetic
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
+from dmcf_jax.evaluate import evaluate
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import load_trained
@@ -159,7 +159,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
 
 
 def test_evaluation_writes_both_directions(whole_run):
-    results = evaluate.evaluate(whole_run)
+    results = evaluate(whole_run)
     assert [r["protocol"] for r in results] == list(DATASETS["regdb"].protocols)
     for result in results:
         written = json.loads((whole_run / f"evaluation/{result['protocol']}.json").read_text())
@@ -170,7 +170,7 @@ def test_evaluation_writes_both_directions(whole_run):
 
 def test_a_protocol_of_another_data_set_is_refused(whole_run):
     with pytest.raises(UserError, match="this run's data set is regdb"):
-        evaluate.evaluate(whole_run, ["sysu_mm01/all/single/python-seeded"])
+        evaluate(whole_run, ["sysu_mm01/all/single/python-seeded"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from configs import synthetic
+from dmcf_jax.configs import synthetic
 
 # Heads without batch norm: it would make the gradient of the bias before it zero but for rounding,
 # and Adam makes whole steps of rounding.

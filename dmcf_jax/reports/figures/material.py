@@ -53,8 +53,8 @@ class Material:
         if not single and not self.rows:
             raise UserError(
                 f"{workdir} holds neither a run (no config.json) nor an experiment's runs "
-                "(<row>/seed_0/config.json). Name the --workdir of scripts/train.py or of "
-                "scripts/experiments.py."
+                "(<row>/seed_0/config.json). Name the --workdir of dmcf train or of "
+                "dmcf experiments."
             )
 
     @property
@@ -93,7 +93,7 @@ class Material:
         """Unit embeddings of all images of the test split."""
         return embed_split(self.trained, self.store, None)
 
-    def facts(self) -> dict:
+    def metadata(self) -> dict:
         """Return the metadata of the prepared data; UserError where they are not at hand."""
         data = self.config.data
         return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))

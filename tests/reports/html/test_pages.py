@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from support.toys import toy_model, write_people
 
-from configs import own
 from dmcf_jax.config.build import build_model
+from dmcf_jax.configs import own
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
