@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from dmcf_jax.config.build import load_split
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_facts
+from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict, write_report
@@ -86,7 +87,7 @@ def _write_page(html, trained, results, lists, store, source):
 
 def _facts(trained):
     data = trained.config.data
-    return read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+    return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
 
 
 def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
@@ -96,9 +97,9 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
         UserError: for an unknown name or a protocol of another data set.
     """
     if list(names) == ["all"]:
-        family = "" if dataset == "own" else dataset
-        return [protocol for protocol in list_protocols() if protocol.dataset == family]
-    protocols = [find_protocol(name) for name in names or DEFAULT_PROTOCOLS[dataset]]
+        own = [protocol for protocol in list_protocols() if protocol.dataset == dataset]
+        return own or [protocol for protocol in list_protocols() if not protocol.dataset]
+    protocols = [find_protocol(name) for name in names or DATASETS[dataset].protocols]
     foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if foreign:
         fitting = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
@@ -133,7 +134,7 @@ def score(
         embeddings,
         store,
         permutations=permutations,
-        first_trial=data.trial if data.name == "regdb" else 0,
+        first_trial=DATASETS[data.name].trial(data.trial) or 0,
         reranking=reranking,
         query_expansion=query_expansion,
         options=("flip",) if flip else (),
@@ -151,7 +152,7 @@ def _permutations(trained, protocols, path):
     if not any(protocol.needs_permutations for protocol in protocols):
         return None
     data = trained.config.data
-    source = read_facts(data.name, data.data_dir, None)["source"]
+    source = read_metadata(data.name, data.data_dir, None)["source"]
     return find_permutations(source, path)
 
 
