@@ -14,7 +14,7 @@ import numpy as np
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
-from dmcf_jax.evaluation.ranking.distances import (
+from dmcf_jax.evaluation.ranking.checks import (
     METRICS,
     embedding_problems,
     matrix_problems,
