@@ -9,11 +9,11 @@ from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.evaluate import embed_split, score
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
-from dmcf_jax.evaluation.results import write_report
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import pictures
 from dmcf_jax.reports.figures.ranked_lists import ranked_lists
 from dmcf_jax.reports.figures.training_curves import training_curves
+from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.load import load_trained, untrained
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runtime.console import log, log_time

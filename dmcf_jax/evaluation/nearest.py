@@ -64,7 +64,9 @@ def nearest(
     scores = np.empty((len(queries), k), np.float32)
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = slice(start, start + QUERIES_AT_ONCE)
-        labels = [values[side] for side in (queries[part], gallery) for values in (identity, camera)]
+        labels = [
+            values[side] for side in (queries[part], gallery) for values in (identity, camera)
+        ]
         distances = -(embeddings[queries[part]] @ embeddings[gallery].T)
         visible = hide_ignored(distances, *labels, np.int32(-1), protocol.ignore)
         scores[part], found = top_k_of_tiles([(0, len(gallery), -visible)], k)

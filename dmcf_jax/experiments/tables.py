@@ -1,7 +1,7 @@
 """The rows of a table out of evaluated runs, as Markdown and as CSV.
 
-Values are percent: means over the runs of a row (its seeds and splits) and their standard
-deviation (divisor n - 1). A single run of several galleries, as on SYSU-MM01, is spread over its
+Values are percent: means over the runs of a row (its seeds and splits) and their sample
+standard deviation (n - 1). A single run of several galleries, as on SYSU-MM01, is spread over its
 galleries instead.
 """
 
@@ -9,9 +9,9 @@ import csv
 import dataclasses
 import io
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 
+from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.standing import result_file
 from dmcf_jax.methods.dmcf.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
@@ -91,7 +91,8 @@ def _percent(metrics, measure):
 
 
 def _average(values):
-    return Cell(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+    mean, deviation = mean_and_deviation(values)
+    return Cell(float(mean), float(deviation) if len(values) > 1 else None)
 
 
 def _paper(name, results, protocol):

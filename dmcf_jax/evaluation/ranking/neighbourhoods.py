@@ -51,9 +51,7 @@ def squared_distances(
     return jnp.maximum(squares - 2 * distance_tile(rows, columns), 0)
 
 
-def _by_blocks(
-    step: Callable[[Array], tuple[Array, ...]], n: int, wanted: int
-) -> list[np.ndarray]:
+def _by_blocks(step: Callable[[Array], tuple[Array, ...]], n: int, wanted: int) -> list[np.ndarray]:
     """Call `step(rows)` on blocks of about `wanted` of `n` rows and join each of its results.
 
     All blocks have one size, so that one program is compiled: the last one overlaps.
@@ -80,9 +78,7 @@ def _nearest(
 
 
 @jax.jit
-def _reciprocal(
-    nearest: Int32[Array, "n k"], rows: Int[Array, " r"]
-) -> tuple[Int32[Array, "r k"]]:
+def _reciprocal(nearest: Int32[Array, "n k"], rows: Int[Array, " r"]) -> tuple[Int32[Array, "r k"]]:
     """Return R(i, k) of each row as a list, with the end mark n where an image is not mutual."""
     forward = nearest[rows]
     mutual = jnp.any(nearest[forward] == rows[:, None, None], axis=-1)
