@@ -6,7 +6,7 @@ complete matrix.
 """
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ EXACT_TYPES = (np.dtype(np.float32), np.dtype(np.float16))
 RESIDENT_BYTES = 2**30
 
 
+@runtime_checkable
 class Tiles(Protocol):
     """A source of tiles."""
 

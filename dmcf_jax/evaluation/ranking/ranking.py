@@ -1,4 +1,4 @@
-"""Exact CMC, mAP and mINP without sorting the gallery and without the whole distance matrix.
+"""Exact CMC, mAP and mINP without sorting the gallery and without the complete distance matrix.
 
 For one query with relevant images at distances p_1 <= ... <= p_P, the k-th of them has rank
 `r_k = k + #{negatives at most as far as p_k}`, and
