@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import Problem, UserError
@@ -61,7 +61,7 @@ def evaluate(
     permutations = None
     if any(protocol.needs_permutations for protocol in protocols):
         permutations = find_permutations(metadata["source"], permutations_path)
-    store = from_config.load_split(trained.config, ("test",))
+    store = load_split(trained.config, ("test",))
     embeddings = embed_split(trained, store, flip)
     results = score(
         trained,
@@ -181,7 +181,7 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
         missing = [Problem(str(file), f"{file} is missing") for file in files if not file.exists()]
         if missing:
             raise UserError.listing(
-                "these runs are not evaluated:", missing, "Run scripts/evaluate.py on each first."
+                "these runs are not evaluated:", missing, "Run dmcf evaluate on each first."
             )
         pooled.append(pool_trials([str(file) for file in files]))
         log(f"wrote {write_report(pooled[-1], out)[0]}")

@@ -31,7 +31,7 @@ TABLE_QUERIES, TABLE_ROWS = 10, 5
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """Query, gallery and outputs of a search; see the flags of scripts/search.py."""
+    """Query, gallery and outputs of a search; see the flags of dmcf search."""
 
     model: str
     gallery: str

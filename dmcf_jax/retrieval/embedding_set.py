@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def is_embedding_set(path: str | Path) -> bool:
-    """Return whether `path` is a folder that scripts/embed.py wrote."""
+    """Return whether `path` is a folder that dmcf embed wrote."""
     return (Path(path) / "manifest.json").is_file()
 
 
@@ -107,11 +107,11 @@ class EmbeddingSet:
         self.folder = Path(folder)
         manifest = read_manifest(self.folder)
         if manifest is None:
-            text = f"{folder} holds no embeddings; make them with scripts/embed.py"
+            text = f"{folder} holds no embeddings; make them with dmcf embed"
             raise UserError(text, about=str(folder))
         if not manifest["complete"]:
             raise UserError(
-                f"the embeddings in {folder} are not complete: run the same scripts/embed.py again "
+                f"the embeddings in {folder} are not complete: run the same dmcf embed again "
                 "to resume",
                 about=str(folder),
             )
