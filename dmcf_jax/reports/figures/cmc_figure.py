@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dmcf_jax.evaluation.results import title
+
 
 def cmc_figure(results: Sequence[Mapping]) -> dict[str, bytes]:
     """Return {'.png': ..., '.svg': ...}: mean CMC in percent over rank, a band of one deviation.
@@ -33,8 +35,7 @@ def cmc_figure(results: Sequence[Mapping]) -> dict[str, bytes]:
 def _draw(axes, result):
     ranks = np.array([int(rank) for rank in result["mean"]["cmc"]])
     mean, spread = (100 * np.array(list(result[n]["cmc"].values())) for n in ("mean", "std"))
-    name = ", ".join([result["protocol"], *result["options"]])
-    label = f"{name} (mAP {100 * result['mean']['mAP']:.2f} %)"
+    label = f"{title(result)} (mAP {100 * result['mean']['mAP']:.2f} %)"
     (line,) = axes.plot(ranks, mean, marker="o", markersize=3, label=label)
     if len(result["trials"]) > 1:
         axes.fill_between(
