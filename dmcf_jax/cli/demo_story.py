@@ -11,7 +11,7 @@ from dmcf_jax.evaluate import embed_split, score
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
 from dmcf_jax.evaluation.results import write_report
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.figures.canvas import pictures
+from dmcf_jax.reports.figures.plotting import png_files
 from dmcf_jax.reports.figures.ranked_lists import ranked_lists
 from dmcf_jax.reports.figures.training_curves import training_curves
 from dmcf_jax.runs.load import load_trained, untrained
@@ -49,7 +49,7 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
     lines = read_metrics(workdir / "metrics.jsonl")
     drawn += training_curves(lines, weighting_start(config), workdir)
     print(comparison_table(scores["trained"], scores["untrained"]))
-    log("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
+    log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
     return scores["trained"]
 
 
