@@ -72,7 +72,7 @@ def _limits(groups: Mapping[str, PairCounts]) -> tuple[float, float]:
     """Return the range of distances that occur, with a small margin."""
     counts = sum(group.same + group.different for group in groups.values())
     distances = np.flatnonzero(counts) * LARGEST / BINS
-    return max(0, distances[0] - 0.05), min(LARGEST, distances[-1] + 0.05)
+    return max(0.0, distances[0] - 0.05), min(LARGEST, distances[-1] + 0.05)
 
 
 def _bins(groups: Mapping[str, PairCounts]) -> Table:

@@ -43,7 +43,7 @@ def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
     store = inputs.store
     pairs = choose_pairs(store, MEASURED)
     levels = compare_levels(inputs.trained, store, pairs)
-    shown = spread(np.arange(len(pairs.identity)), options.pairs)
+    shown = spread(np.arange(len(pairs.identity)), options.pairs).tolist()
     figure = _new_figure(len(shown), len(levels), store.images.shape[1] / store.images.shape[2])
     columns = min(COLUMNS, len(shown))
     blocks = figure.subfigures(-(-len(shown) // columns), columns, squeeze=False, wspace=0.04)
@@ -120,7 +120,7 @@ def _caption(levels: Mapping[str, LevelSimilarity], count: int) -> str:
 
 
 def _table(
-    levels: Mapping[str, LevelSimilarity], pairs: Pairs, paths: np.ndarray, shown: np.ndarray
+    levels: Mapping[str, LevelSimilarity], pairs: Pairs, paths: np.ndarray, shown: list[int]
 ) -> Table:
     table = Table(
         "level", "identity", "visible", "infrared", "shown",

@@ -1,6 +1,5 @@
 """Ranked lists: the best and the worst queries with the first gallery images of each."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +71,7 @@ def ranked_lists(
     return save(figure, out, f"ranked_{MODALITIES[query]}_queries", table)
 
 
-def _draw_list(axes: Sequence[Axes], lists: Nearest, store: ImageStore, number: int) -> None:
+def _draw_list(axes: np.ndarray, lists: Nearest, store: ImageStore, number: int) -> None:
     """Draw the query `number` and its list; a list that is shorter leaves its axes empty."""
     _draw_image(axes[0], store.images[lists.queries[number]], QUERY)
     matches = zip(lists.rows[number], lists.scores[number], lists.right[number], strict=True)

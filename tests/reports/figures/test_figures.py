@@ -31,9 +31,9 @@ from dmcf_jax.reports.figures import draw as draw_module
 from dmcf_jax.reports.figures import pair_distances
 from dmcf_jax.reports.figures.draw import FIGURES, draw
 from dmcf_jax.reports.figures.embedding_map import lay_out
+from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.level_similarity import similarities
 from dmcf_jax.reports.figures.plotting import Table, new_figure, save
-from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.training_curves import training_curves
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
@@ -205,8 +205,10 @@ def test_results_made_in_different_ways_are_not_averaged(experiment):
         result["options"] = ["k-reciprocal"]
 
     edit_json(experiment / f"dmcf/seed_1/evaluation/{OTHER}.json", rerank)
-    with pytest.raises(UserError, match=r"options is \['k-reciprocal'\], in .*seed_0.* \[\]"):
+    with pytest.raises(UserError) as caught:
         draw(["4"], experiment)
+    assert caught.value.about == ("options",)
+    assert "k-reciprocal" in str(caught.value) and "seed_0" in str(caught.value)
 
 
 # Figure 5
@@ -490,12 +492,14 @@ def test_everything_in_the_way_is_named_at_once_and_nothing_drawn(run, tmp_path,
     bare = shutil.copytree(run, tmp_path / "bare", ignore=shutil.ignore_patterns("evaluation"))
     with pytest.raises(UserError) as caught:
         draw(["3", "4", "5", "6", "embeddings"], bare, None, FigureOptions(pairs=0, identities=99))
-    message = str(caught.value)
-    assert f"is not evaluated by {PAPERS}, {OTHER}" in message
-    assert f"python scripts/evaluate.py --workdir={bare}" in message
-    assert "figure 4" in message and "scripts/experiments.py" in message
-    assert "--pairs=0: choose 1 to 12" in message and "--identities=99: choose 2 to 16" in message
-    assert 'pip install "dmcf_jax[viz]"' in message
+    about = (str(bare), "--workdir", "--pairs", "--identities", "scikit-learn")
+    assert caught.value.about == about
+    unevaluated, single_run, pairs, identities, extra = map(str, caught.value.problems)
+    assert PAPERS in unevaluated and OTHER in unevaluated
+    assert f"python scripts/evaluate.py --workdir={bare}" in unevaluated
+    assert "figure 4" in single_run and "scripts/experiments.py" in single_run
+    assert "1 to 12" in pairs and "2 to 16" in identities
+    assert 'pip install "dmcf_jax[viz]"' in extra
     assert not (bare / "figures").exists()
 
 
@@ -510,14 +514,17 @@ def test_all_says_what_it_leaves_out(run, tmp_path, capsys, monkeypatch):
 def test_a_run_that_learns_no_sigma_has_no_figure_6(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
     edit_json(copy / "config.json", lambda config: config.update({"mtl.enabled": False}))
-    with pytest.raises(UserError, match=r"mtl.enabled=False"):
+    with pytest.raises(UserError) as caught:
         draw(["6"], copy)
+    assert caught.value.about == ("mtl.enabled",)
 
 
 def test_an_experiment_without_the_whole_method_names_a_run_to_take(experiment):
     shutil.rmtree(experiment / "dmcf")
-    with pytest.raises(UserError, match=r"no run of the row 'dmcf'.*--workdir=.*no_mtl/seed_0"):
+    with pytest.raises(UserError) as caught:
         draw(["6", "distances"], experiment)
+    assert caught.value.about == ("--workdir",) * 2
+    assert "no_mtl/seed_0" in str(caught.value)
 
 
 def test_runs_are_taken_in_the_order_of_their_numbers(tmp_path):
@@ -531,8 +538,9 @@ def test_runs_are_taken_in_the_order_of_their_numbers(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(UserError, match="out/name.png cannot be written"):
+    with pytest.raises(UserError) as caught:
         save(new_figure(1.0, 1.0), tmp_path / "out", "name", Table("a"))
+    assert caught.value.about == (str(tmp_path / "out/name.png"),)
 
 
 def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
@@ -543,5 +551,8 @@ def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
 
 
 def test_an_unknown_figure_is_told_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match="no figure 7, tsne; choose of 3, 4, 5, 6, embeddings"):
+    with pytest.raises(UserError) as caught:
         draw(["3", "7", "tsne"], tmp_path)
+    assert caught.value.about == ("--figure",)
+    message = str(caught.value)
+    assert "7, tsne" in message and all(name in message for name in FIGURES)
