@@ -105,7 +105,7 @@ def _read_part(path: str | Path, name: str, decode: Callable[[bytes], Any]) -> A
         reason = getattr(error, "strerror", None) or str(error).strip("'\"")
         raise UserError(
             f"{path} cannot be read as an exported run ({reason}). Write it again with "
-            "scripts/export.py --format=stablehlo and this version of jax.",
+            "`dmcf export --format=stablehlo` and this version of jax.",
             about=str(path),
         ) from None
 

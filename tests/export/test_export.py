@@ -14,8 +14,8 @@ import pytest
 from jax import export as jax_export
 from PIL import Image
 
-from configs.default import get_config
 from dmcf_jax.config.build import build_model
+from dmcf_jax.configs.default import get_config
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed, resize

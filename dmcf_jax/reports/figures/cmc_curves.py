@@ -73,7 +73,7 @@ def variants_problems(inputs: FigureInputs, options: FigureOptions) -> list[Prob
     if not inputs.rows:
         text = (
             f"{inputs.workdir} is a single run: the curves of the variants need the folder of an "
-            "experiment, see scripts/experiments.py"
+            "experiment, see `dmcf experiments`"
         )
         return [Problem("--workdir", text)]
     return problems_of([run for runs in inputs.rows.values() for run in runs])

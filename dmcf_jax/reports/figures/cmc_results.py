@@ -63,10 +63,8 @@ def problems_of(runs: Sequence[Path]) -> list[Problem]:
     for run in runs:
         missing = [name for name, file in result_files(run).items() if not file.exists()]
         if missing:
-            text = (
-                f"{run} is not evaluated by {', '.join(missing)}: "
-                f"run python scripts/evaluate.py --workdir={run}"
-            )
+            command = f"dmcf evaluate --workdir={run}"
+            text = f"{run} is not evaluated by {', '.join(missing)}: run `{command}`"
             problems.append(Problem(str(run), text))
     return problems
 

@@ -151,4 +151,4 @@ def camera_filter(cameras: Sequence[str]) -> str:
         f"{text(camera) or 'unknown camera'}</label>"
         for camera in cameras
     )
-    return f'<div class="filter"><span class="soft">Show matches from</span>{boxes}</div>'
+    return f'<div class="filter"><span class="soft">Show matches from camera</span>{boxes}</div>'

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from methods.dmcf.test_golden import FORMS, check_activations, check_five_steps, check_gradients
 
-from configs.default import get_config
+from dmcf_jax.configs.default import get_config
 from dmcf_jax.export.torch import export_torch
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.models.resnet import ResNet
