@@ -59,7 +59,7 @@ def _head_rows(kind: str) -> Iterator[Row]:
     yield f"{torch_name}.classifier.bias", f"params/{path}/classifier/bias", None
 
 
-# A word in braces stands for a number.
+# A word in braces is a number.
 TABLE: tuple[Row, ...] = (
     *(row for stream in ("", "visible", "infrared", "shared") for row in _stream_rows(stream)),
     *(row for kind in "GR" for row in _head_rows(kind)),

@@ -87,7 +87,7 @@ def test_a_repository_is_fetched_once_and_then_read_from_the_cache(hub, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("missing", "the hub shows no such repository; check the name, or run: hf auth login, if "
          "it is private"),
@@ -95,9 +95,9 @@ def test_a_repository_is_fetched_once_and_then_read_from_the_cache(hub, tmp_path
         ("gated", "its owner asks for a login; run: hf auth login"),
     ],
 )  # fmt: skip
-def test_what_the_hub_refuses_is_reported(hub, tmp_path, name, said):
+def test_what_the_hub_refuses_is_reported(hub, tmp_path, name, reason):
     address = f"hf://owner/{name}"
-    assert ask(address, hub, tmp_path) == f"{address} cannot be fetched: {said}. Or name a file."
+    assert ask(address, hub, tmp_path) == f"{address} cannot be fetched: {reason}. Or name a file."
 
 
 def test_a_hub_that_cannot_be_reached_is_reported(tmp_path):

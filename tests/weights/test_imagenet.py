@@ -103,8 +103,8 @@ def test_an_unknown_class_is_refused_even_if_it_is_harmless(tmp_path):
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.97])
 def test_a_truncated_file_is_reported(tmp_path, name, kept):
     WRITERS[name](tmp_path / name, resnet_tensors())
-    whole = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(whole[: int(kept * len(whole))])
+    complete = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(complete[: int(kept * len(complete))])
     with pytest.raises(UserError) as caught:
         load_resnet(tmp_path / name, SIZES, WIDTH)
     assert caught.value.about == (str(tmp_path / name),)
@@ -135,15 +135,15 @@ def test_a_deeper_resnet_is_named_by_its_blocks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (pickle.dumps([1, 2]), "not one written by torch.save"),
         (b"<html>404 not found</html>", "cannot be read as"),
     ],
 )
-def test_other_files_are_told_apart(tmp_path, content, said):
+def test_other_files_are_refused(tmp_path, content, reason):
     (tmp_path / "a.pth").write_bytes(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=reason):
         load_resnet(tmp_path / "a.pth")
 
 

@@ -505,8 +505,8 @@ def test_all_says_what_it_leaves_out(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(draw_module, "FIGURES", {name: FIGURES[name] for name in ("3", "4", "6")})
     bare = shutil.copytree(run, tmp_path / "bare", ignore=shutil.ignore_patterns("evaluation"))
     assert {path.stem for path in draw(["all"], bare)} == {"figure_6_sigma", "figure_6_sigma_ratio"}
-    said = capsys.readouterr().err
-    assert "left out" in said and "figure 3" in said and "figure 4" in said
+    message = capsys.readouterr().err
+    assert "left out" in message and "figure 3" in message and "figure 4" in message
 
 
 def test_a_run_that_learns_no_sigma_has_no_figure_6(run, tmp_path):
@@ -548,7 +548,7 @@ def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
     assert f"error: {tmp_path} holds neither a run" in ended.stderr
 
 
-def test_an_unknown_figure_is_told_the_known_ones(tmp_path):
+def test_an_unknown_figure_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(UserError) as caught:
         draw(["3", "7", "tsne"], tmp_path)
     assert caught.value.about == ("--figure",)

@@ -152,7 +152,7 @@ def test_chromium_draws_the_page_on_a_phone(written, tmp_path, scheme):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000  # pictures were drawn
 
 
-def made_up_split():
+def invented_split():
     draw = np.random.default_rng(0)
     n = 60
     identity, camera = draw.integers(0, 6, n), draw.integers(1, 4, n)
@@ -166,7 +166,7 @@ def made_up_split():
 
 @pytest.mark.parametrize("name", ["plain/visible-to-infrared", "llcm/infrared-to-visible"])
 def test_ranked_lists_are_those_of_a_plain_loop(name):
-    store, vectors = made_up_split()
+    store, vectors = invented_split()
     protocol = find_protocol(name)
     ranked = nearest(protocol, vectors, store, 4)
     ignores_own = protocol.ignore == "same-identity-same-camera"
@@ -186,7 +186,7 @@ def same(store, row, query):
 
 
 def test_the_evaluation_page_counts_errors_by_camera():
-    store, vectors = made_up_split()
+    store, vectors = invented_split()
     protocols = [find_protocol(f"plain/{a}-to-{b}") for a, b in (MODALITIES, MODALITIES[::-1])]
     lists = [nearest(protocol, vectors, store) for protocol in protocols]
     for ranked in lists:
