@@ -45,7 +45,7 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
     from dmcf_jax.evaluate import embed_split, score
     from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
-    from dmcf_jax.evaluation.results import write_report
+    from dmcf_jax.reports.write import write_report
     from dmcf_jax.runs.load import load_trained, untrained
     from dmcf_jax.runtime.console import log_time
     from dmcf_jax.train import train

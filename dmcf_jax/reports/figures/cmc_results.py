@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
-from dmcf_jax.evaluation.results import MUST_AGREE, read_result
+from dmcf_jax.evaluation.results import differences, mean_and_deviation, read_result
 from dmcf_jax.methods.dmcf.published import PROTOCOL
 from dmcf_jax.runs import folder as run_folder
 
@@ -81,7 +81,8 @@ def read_curves(runs: Sequence[Path]) -> dict[str, Curve]:
 
 def _read_curve(files: Sequence[Path]) -> Curve:
     results = [read_result(file) for file in files]
-    _refuse_differences(files, results)
+    if problems := differences(files, results):
+        raise UserError.listing("these results cannot be drawn as one curve:", problems)
     return curve_of(results)
 
 
@@ -94,9 +95,10 @@ def curve_of(results: Sequence[Mapping[str, Any]]) -> Curve:
     if len(results) == 1:
         over, parts = "trial", results[0]["trials"]
     curves = 100 * np.array([list(part["cmc"].values()) for part in parts])  # [parts r]
+    mean, deviation = mean_and_deviation(curves)
     return Curve(
-        mean=curves.mean(axis=0),
-        deviation=curves.std(axis=0, ddof=1) if len(parts) > 1 else np.zeros(curves.shape[1]),
+        mean=mean,
+        deviation=deviation,
         count=len(parts),
         over=over,
         mAP=100 * float(np.mean([part["mAP"] for part in parts])),
@@ -104,17 +106,6 @@ def curve_of(results: Sequence[Mapping[str, Any]]) -> Curve:
         options=tuple(results[0]["options"]),
         dataset=_comparable(results),
     )
-
-
-def _refuse_differences(files: Sequence[Path], results: Sequence[Mapping[str, Any]]) -> None:
-    problems = [
-        Problem(name, f"{file}: {name} is {result[name]}, in {files[0]} {results[0][name]}")
-        for file, result in zip(files, results, strict=True)
-        for name in MUST_AGREE
-        if result[name] != results[0][name]
-    ]
-    if problems:
-        raise UserError.listing("these results cannot be drawn as one curve:", problems)
 
 
 def _comparable(results: Sequence[Mapping[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.methods.dmcf.published import SIGMA_RATIO
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions
 from dmcf_jax.reports.figures.plotting import (
@@ -116,13 +117,12 @@ def _mark_start(axes: Axes, step: int) -> None:
 
 def _draw_level(axes: Axes, sigmas: Sigmas, number: int, level: str) -> None:
     values = sigmas.values[..., number]  # [runs steps]
-    mean = values.mean(axis=0)
+    mean, deviation = mean_and_deviation(values)
     colour = COLOURS[number]
     label = f"σ {level} (final {mean[-1]:.2f})"
     style = {"color": colour, "linestyle": LINES[number], "linewidth": 1.8}
     axes.plot(sigmas.steps, mean, label=label, **style)
     if len(values) > 1:
-        deviation = values.std(axis=0, ddof=1)
         low, high = mean - deviation, mean + deviation
         axes.fill_between(sigmas.steps, low, high, color=colour, alpha=0.15, linewidth=0)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from dmcf_jax.evaluation.results import title
 from dmcf_jax.reports.html.page import text
 
 WIDTH, HEIGHT = 640, 320
@@ -14,7 +15,7 @@ def cmc_chart(results: Sequence[Mapping]) -> str:
     last = max(len(result["mean"]["cmc"]) for result in results)
     curves = "".join(_curve(number, result, last) for number, result in enumerate(results))
     keys = "".join(
-        f'<span><i style="background:var(--series-{number % SERIES})"></i>{text(_name(result))}'
+        f'<span><i style="background:var(--series-{number % SERIES})"></i>{text(title(result))}'
         "</span>"
         for number, result in enumerate(results)
     )
@@ -22,10 +23,6 @@ def cmc_chart(results: Sequence[Mapping]) -> str:
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="CMC curves">{_frame(last)}{curves}</svg><div class="legend">{keys}</div>'
     )
-
-
-def _name(result: Mapping) -> str:
-    return ", ".join([result["protocol"], *result["options"]])
 
 
 def _place(rank: int, percent: float | int, last: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest
-from dmcf_jax.evaluation.results import RANKS
+from dmcf_jax.evaluation.results import RANKS, title
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.html.chart import cmc_chart
 from dmcf_jax.reports.html.page import (
@@ -91,8 +91,7 @@ def _metrics(results: Sequence[Mapping]) -> str:
         mean, trial = result["mean"], result["trials"][0]
         curve = [mean["cmc"][str(min(k, len(mean["cmc"])))] for k in RANKS]
         values = [f"{100 * value:.2f} %" for value in (*curve, mean["mAP"], mean["mINP"])]
-        name = ", ".join([result["protocol"], *result["options"]])
-        rows.append([name, trial["valid_queries"], *values])
+        rows.append([title(result), trial["valid_queries"], *values])
     return table(header, rows)
 
 
@@ -104,12 +103,12 @@ def _protocol(result: Mapping, ranked: Nearest, store: ImageStore, names: Names)
         "person. AP: average precision."
     )
     sections = [
-        f"<h2>{text(result['protocol'])}</h2>",
+        f"<h2>{text(title(result))}</h2>",
         soft([about]),
         _errors_table(ranked, store, names),
     ]
-    for title, chosen in (("Best queries", best), ("Worst queries", worst)):
-        sections.append(f"<h2>{title}</h2>" if chosen else "")
+    for heading, chosen in (("Best queries", best), ("Worst queries", worst)):
+        sections.append(f"<h2>{heading}</h2>" if chosen else "")
         sections += [_card(ranked, number, store, names) for number in chosen]
     return "".join(sections)
 
@@ -166,8 +165,8 @@ def _card(ranked: Nearest, number: int, store: ImageStore, names: Names) -> str:
     query = int(ranked.queries[number])
     path, modality = str(store.path[query]), MODALITIES[store.modality[query]]
     caption = [modality, *_labels(query, store, names), path]
-    title = f"AP {100 * ranked.average_precision[number]:.1f} %"
-    return query_card(title, picture(store.images[query], path), caption, figures)
+    precision = f"AP {100 * ranked.average_precision[number]:.1f} %"
+    return query_card(precision, picture(store.images[query], path), caption, figures)
 
 
 def _labels(row: int, store: ImageStore, names: Names) -> list[str]:

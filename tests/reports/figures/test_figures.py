@@ -205,7 +205,8 @@ def test_results_made_in_different_ways_are_not_averaged(experiment):
     edit_json(experiment / f"dmcf/seed_1/evaluation/{OTHER}.json", rerank)
     with pytest.raises(UserError) as caught:
         draw(["4"], experiment)
-    assert caught.value.about == ("options",)
+    assert caught.value.about == (str(experiment / f"dmcf/seed_1/evaluation/{OTHER}.json"),)
+    assert "options" in str(caught.value)
     assert "k-reciprocal" in str(caught.value) and "seed_0" in str(caught.value)
 
 

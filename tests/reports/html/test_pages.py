@@ -25,7 +25,7 @@ from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.reports.html.evaluation_page import Names, errors_by_camera, evaluation_page
 from dmcf_jax.reports.html.search_page import search_page
 from dmcf_jax.reports.query_choice import best_and_worst
-from dmcf_jax.retrieval.embed_pictures import embed_files
+from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.explain import explain
 from dmcf_jax.retrieval.model import model_of
 from dmcf_jax.retrieval.picture_list import list_images
@@ -63,7 +63,8 @@ def found(tmp_path_factory):
     root = write_people(tmp_path_factory.mktemp("people"))
     model, out = toy_model(), tmp_path_factory.mktemp("embeddings")
     sides = [
-        embed_files(model, list_images(root, kind), out / kind) for kind in ("infrared", "visible")
+        embed_pictures(model, list_images(root, kind), out / kind)
+        for kind in ("infrared", "visible")
     ]
     scores, rows = rank(*(side.read() for side in sides), 5)
     names = sides[1].labels(range(8))
