@@ -145,7 +145,7 @@ def score(
         metadata: of the data set, read from the run's if None.
     """
     data = trained.config.data
-    metadata = metadata or read_metadata(trained)
+    metadata = metadata or dataset_metadata(trained)
     results = evaluate_protocols(
         protocols,
         embeddings,

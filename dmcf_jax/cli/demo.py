@@ -73,7 +73,7 @@ def _draw(config, embeddings, store, workdir):
     """Draw a ranked list of each modality and the training curves, and log their paths."""
     from dmcf_jax.config.validate import weighting_start
     from dmcf_jax.modality import MODALITIES
-    from dmcf_jax.reports.figures.canvas import pictures
+    from dmcf_jax.reports.figures.plotting import png_files
     from dmcf_jax.reports.figures.ranked_lists import ranked_lists
     from dmcf_jax.reports.figures.training_curves import training_curves
     from dmcf_jax.runs.metrics_log import read_metrics
@@ -86,7 +86,7 @@ def _draw(config, embeddings, store, workdir):
     ]
     lines = read_metrics(workdir / "metrics.jsonl")
     drawn += training_curves(lines, weighting_start(config), workdir)
-    log("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
+    log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
 
 
 def comparison_table(trained: list[dict], untrained: list[dict]) -> str:

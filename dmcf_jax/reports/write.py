@@ -19,14 +19,14 @@ def write_report(result: Mapping, folder: str | os.PathLike, name: str | None = 
     Raises:
         UserError: a file cannot be written.
     """
-    from dmcf_jax.reports.figures.cmc_figure import cmc_figure  # matplotlib loads slowly
+    from dmcf_jax.reports.figures.cmc_panels import cmc_figure  # matplotlib loads slowly
 
     stem = os.path.join(os.fspath(folder), name or result["protocol"])
     contents = {
         ".json": (json.dumps(result, indent=2) + "\n").encode(),
         ".md": markdown_table([result]).encode(),
         ".csv": cmc_csv(result).encode(),
-        **cmc_figure([result]),
+        **cmc_figure(result),
     }
     for suffix, content in contents.items():
         write_atomically(stem + suffix, content, "Name another folder.")
