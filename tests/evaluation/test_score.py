@@ -1,20 +1,17 @@
 """`score` and its command against the literal loop, and every kind of unusable file."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.commands import run
 from support.literal_evaluation import cosine_distances, euclidean_distances, evaluate
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.score import score
 
-ROOT = os.path.join(os.path.dirname(__file__), os.pardir)
 RULES = {
     "plain": ("none", "image"),
     "sysu_mm01": ("cam3-cam2", "identity"),
@@ -209,14 +206,10 @@ def test_anything_ends_in_a_score_or_a_sentence(tmp_path, changes, protocol):
     assert 0 <= result["mAP"] <= 1
 
 
-def run(*words):
-    command = [sys.executable, "scripts/score.py", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
+@pytest.mark.slow
 def test_the_command_prints_only_the_json(tmp_path):
     path = saved(tmp_path)
-    done = run(f"--features={path}", "--protocol=sysu_mm01", "--max_rank=5")
+    done = run("scripts/score.py", f"--features={path}", "--protocol=sysu_mm01", "--max_rank=5")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) == {
@@ -225,8 +218,9 @@ def test_the_command_prints_only_the_json(tmp_path):
     assert result == score(path, "sysu_mm01", max_rank=5)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_status_2_and_no_traceback(tmp_path):
-    done = run(f"--features={saved(tmp_path, query_ids=None)}")
+    done = run("scripts/score.py", f"--features={saved(tmp_path, query_ids=None)}")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "query_ids is missing" in done.stderr

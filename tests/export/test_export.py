@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from jax import export as jax_export
 from PIL import Image
+from support import tiny
 
-from configs.default import get_config
 from dmcf_jax.config import build as from_config
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.errors import UserError
@@ -31,26 +31,10 @@ from dmcf_jax.export.torch import export_torch, read_export
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.tree_paths import leaves_by_path
-from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.files import atomic_path
 from dmcf_jax.training.init_from import start_from
 
-SMALLER = {"levels": ("layer1", "layer2"), "stripes": (1, 2)}
-
-
-def make_trained(identities=3, dtype="float32", **model_fields):
-    config = get_config()
-    config.dtype = dtype
-    config.data.size = (96, 48)
-    small = {"stage_sizes": (1, 1, 1, 1), "width": 4, "embedding_dim": 8}
-    config.model.update(small | model_fields)
-    model = from_config.build_model(config, identities)
-    draw = np.random.default_rng(0)
-    shapes = variable_shapes(model, (96, 48))
-    variables = jax.tree.map(lambda leaf: draw.uniform(0.1, 0.5, leaf.shape), shapes)
-    variables = jax.tree.map(lambda leaf: leaf.astype(np.float32), variables)
-    variables["params"] = jax.tree.map(lambda leaf: leaf - 0.3, variables["params"])
-    return TrainedModel(config, model, variables, 0, "last")
+PAPERS = {**tiny.PAPERS_LEVELS, "model.shared_from": None}
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared"])
@@ -85,7 +69,7 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
         asked.append(images.shape[0])
         return jnp.asarray(images, jnp.float32).mean((1, 2)) + float(images.shape[0] == 8)
 
-    asked, trained = [], make_trained(**SMALLER)
+    asked, trained = [], tiny.model({"data.size": (96, 48)})
     truth = lambda weights, images: images.astype(jnp.float32).mean((1, 2))  # noqa: E731
     monkeypatch.setattr("dmcf_jax.export.stablehlo.make_embed", lambda *_: truth)
     with pytest.raises(UserError, match="embeds 8 visible images otherwise"):
@@ -95,7 +79,7 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
 
 @pytest.mark.usefixtures("standard_promotion")
 def test_the_tolerance_of_bfloat16_covers_its_rounding():
-    trained = make_trained(dtype="bfloat16", **SMALLER)
+    trained = tiny.model({"data.size": (96, 48), "dtype": "bfloat16"})
     images = np.random.default_rng(1).integers(0, 256, (3, 96, 48, 3), np.uint8)
     one, other = (
         jax.jit(make_embed(trained, trained.model.clone(form=form), "visible"))(
@@ -155,7 +139,7 @@ def test_onnx_without_its_packages_says_how_to_get_them(monkeypatch):
 @pytest.mark.onnx
 @pytest.mark.filterwarnings("ignore")
 def test_the_onnx_files_embed_as_the_run(tmp_path):
-    trained = make_trained(**SMALLER)
+    trained = tiny.model({"data.size": (96, 48)})
     export_onnx(trained, tmp_path)
     places = {name: tmp_path / f"{name}.onnx" for name in MODALITIES}
     assert sorted(tmp_path.iterdir()) == sorted(places.values())
@@ -169,7 +153,7 @@ def test_the_onnx_files_embed_as_the_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    trained = make_trained(**SMALLER)
+    trained = tiny.model({"data.size": (96, 48)})
     path = tmp_path_factory.mktemp("export") / "a.zip"
     export_stablehlo(trained, path, from_config.build_model(trained.config, 3, form="library"))
     return trained, path
@@ -189,15 +173,15 @@ def test_resizing_is_pillows_up_to_a_grey_level(method, pillow, size):
 
 @pytest.mark.parametrize("shared_from", [None, "layer3"])
 def test_the_torch_export_comes_back_number_for_number(tmp_path, shared_from):
-    trained = make_trained(shared_from=shared_from)
+    trained = tiny.model(PAPERS | {"model.shared_from": shared_from})
     export_torch(trained.model, trained.variables, tmp_path)
     jax.tree.map(np.testing.assert_array_equal, read_export(tmp_path), trained.variables)
 
 
 def test_a_new_run_takes_all_but_classifiers_of_other_identities(tmp_path):
-    trained = make_trained(identities=3)
+    trained = tiny.model(PAPERS, identities=3)
     export_torch(trained.model, trained.variables, tmp_path)
-    shapes = variable_shapes(make_trained(identities=5).model, (96, 48))
+    shapes = variable_shapes(tiny.model(PAPERS, identities=5).model, (96, 48))
     given, notes = start_from(shapes, tmp_path)
     assert len(notes) == 8
     assert "for 5 identities instead of 3" in notes[0]
@@ -217,9 +201,9 @@ def test_a_stablehlo_export_starts_a_run_too(exported):
 
 
 def test_another_network_is_refused(tmp_path):
-    trained = make_trained()
+    trained = tiny.model(PAPERS)
     export_torch(trained.model, trained.variables, tmp_path)
-    other = variable_shapes(make_trained(width=8).model, (96, 48))
+    other = variable_shapes(tiny.model(PAPERS | {"model.width": 8}).model, (96, 48))
     with pytest.raises(UserError, match="wrong shape: .* is .4,., expected .8,."):
         start_from(other, tmp_path)
     with pytest.raises(UserError, match="neither a workdir"):

@@ -84,6 +84,7 @@ def test_max_pool_equals_a_literal_loop(form, shape):
     np.testing.assert_array_equal(max_pool_3x3(jnp.asarray(x), form), literal_max_pool(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 6), (9, 7)])
 def test_forms_have_equal_gradients(shape):
     generator = np.random.default_rng(1)
