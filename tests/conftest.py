@@ -15,7 +15,7 @@ def standard_promotion():
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests marked `onnx` unless -m names them, whatever else it says."""
+    """Leave out tests marked `onnx` unless -m names them."""
     if "onnx" not in config.option.markexpr:
         left_out = [item for item in items if item.get_closest_marker("onnx")]
         items[:] = [item for item in items if not item.get_closest_marker("onnx")]

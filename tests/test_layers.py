@@ -1,4 +1,4 @@
-"""Who imports whom: rooms lie in layers, imports point downwards, and some doors stay shut.
+"""Who imports whom: rooms are in layers, imports point downwards, and some are forbidden.
 
 Every import counts, those inside functions too; one that is only for type checkers does not.
 """
@@ -26,7 +26,7 @@ LAYERS = (
     ("modality", "errors"),
 )
 LEVEL = {room: level for level, rooms in enumerate(reversed(LAYERS)) for room in rooms}
-# Rooms that must not know what lies beside or below them, but for these.
+# Rooms that must not know what is beside or below them, but for these.
 GROUND = {"runtime", "modality", "errors"}
 KNOWS_ONLY = {
     "evaluation": GROUND,
@@ -114,7 +114,7 @@ def _problem(module, name):
     if top != PACKAGE or room == other or name == VERSION:
         return None
     if LEVEL[other] > LEVEL[room]:
-        return f"and {other or 'the root'} lies above {room}"
+        return f"and {other or 'the root'} is above {room}"
     if other not in KNOWS_ONLY.get(room, LEVEL):
         return f"and {room} must not know {other}"
     return None
@@ -144,7 +144,8 @@ def test_every_room_has_its_layer():
 
 
 def test_imports_point_downwards():
-    assert problems(arrows()) == []
+    found = problems(arrows())
+    assert not found, "\n".join(found)
 
 
 def test_no_room_imports_itself_through_others():
@@ -154,11 +155,11 @@ def test_no_room_imports_itself_through_others():
 @pytest.mark.parametrize(
     ("module", "source", "expected"),
     [
-        ("models.x", "from dmcf_jax.methods.dmcf import levels", "methods lies above models"),
+        ("models.x", "from dmcf_jax.methods.dmcf import levels", "methods is above models"),
         ("models.x", "def f():\n    from dmcf_jax.data import feed", "must not know data"),
-        ("evaluation.x", "import dmcf_jax.runs.load", "runs lies above evaluation"),
-        ("evaluation.x", "import dmcf_jax", "the root lies above evaluation"),
-        ("runs.x", "from ..training import loop", "training lies above runs"),
+        ("evaluation.x", "import dmcf_jax.runs.load", "runs is above evaluation"),
+        ("evaluation.x", "import dmcf_jax", "the root is above evaluation"),
+        ("runs.x", "from ..training import loop", "training is above runs"),
         ("data.x", "import tensorflow_datasets as tfds", "which only dmcf_jax.data.records may"),
         ("cli.x", "from benchmarks import feed", "not in the package"),
         ("data.records.x", "import tensorflow_datasets", None),

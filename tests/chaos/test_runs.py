@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Holds the data, the cache of compiled programs, the whole run and the killed one."""
+    """Holds the data, the cache of compiled programs, the run left alone and the killed one."""
     return tmp_path_factory.mktemp("chaos")
 
 
@@ -45,7 +45,7 @@ def test_a_run_killed_three_times_ends_as_one_left_alone(killed):
 
 def test_the_same_command_twice_gives_the_same_evaluation(killed, folder, env):
     results = []
-    for name in ("whole", "killed"):
+    for name in ("alone", "killed"):
         done = run("scripts/evaluate.py", f"--workdir={folder / name}", env=env)
         assert done.returncode == 0, done.stderr
         files = sorted((folder / name / "evaluation").rglob("*.json"))
@@ -58,10 +58,10 @@ def test_a_notice_of_preemption_saves_and_ends_with_status_0(killed, folder, env
     with start(*words, env=env) as process:
         wait_until(lambda: Watch(tmp_path).finished(), process)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     last = Watch(tmp_path).finished()[-1]
-    assert process.returncode == 0, said
-    assert f"SIGTERM: saved step {last}; the same command continues from there." in said
+    assert process.returncode == 0, errors
+    assert f"SIGTERM: saved step {last}; the same command continues from there." in errors
     assert len(tiny_run.log_without_clocks(tmp_path)) == last
     assert checksum_problems(tmp_path / f"checkpoints/{last}") == []
 
@@ -77,15 +77,15 @@ def test_a_run_on_a_full_disk_stops_and_continues_when_there_is_room(killed, fol
         with start(*words, env=env) as process:
             wait_until(lambda: Watch(disk / "run").finished(), process)
             fill(disk, leave=20000)
-            _, said = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=60)
         saved = Watch(disk / "run").finished()
-        assert process.returncode == 2 and "Traceback" not in said, said
-        assert "No space left on device" in said and saved
+        assert process.returncode == 2 and "Traceback" not in errors, errors
+        assert "No space left on device" in errors and saved
         assert checksum_problems(disk / f"run/checkpoints/{saved[-1]}") == []
         (disk / "filler").unlink()
         done = run(*words, env=env)
         assert done.returncode == 0, done.stderr
-        logs = [tiny_run.log_without_clocks(at) for at in (disk / "run", folder / "whole")]
+        logs = [tiny_run.log_without_clocks(at) for at in (disk / "run", folder / "alone")]
         assert logs[0] == logs[1]
 
 
@@ -114,13 +114,13 @@ with Interruption() as interruption:
 def test_signals_end_a_program_in_order(held, signals, status, words):
     with start("-c", WAITING, held) as it:
         it.stdout.readline()
-        said = ""
+        errors = ""
         for number in signals:
             os.kill(it.pid, number)
             it.stderr.readline()  # each is answered before the next is sent
-            said += it.stderr.readline()
-        said += it.stderr.read()
-    assert it.returncode == status and words in said and "Traceback" not in said
+            errors += it.stderr.readline()
+        errors += it.stderr.read()
+    assert it.returncode == status and words in errors and "Traceback" not in errors
 
 
 @pytest.mark.gpu

@@ -136,14 +136,14 @@ def test_a_malicious_checkpoint_runs_nothing(tmp_path):
         checkpoints.wait()
     folder = tmp_path / "checkpoints/2"
     for path in [p for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS"]:
-        whole = path.read_bytes()
+        complete = path.read_bytes()
         path.write_bytes(pickle.dumps(Attack(witness)))
         write_checksums(folder)
         try:
             load(tmp_path)
         except UserError as error:
             assert "checkpoints/2" in str(error)
-        path.write_bytes(whole)
+        path.write_bytes(complete)
     assert not witness.exists()
 
 

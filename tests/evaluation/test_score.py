@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from support.commands import run
 from support.literal_evaluation import cosine_distances, euclidean_distances, evaluate
 
@@ -167,43 +165,6 @@ def test_a_cut_archive_is_told(tmp_path):
     with open(path, "wb") as file:
         file.write(whole[: len(whole) // 2])
     assert "cannot be read" in problems_of(path)
-
-
-ODD = st.sampled_from(
-    [
-        None,
-        np.ones((20, 6), np.float32),
-        np.ones((3, 6)),
-        np.zeros((20, 6)),
-        np.ones((20, 6, 1)),
-        np.full((20, 6), np.nan),
-        np.empty((0, 6)),
-        np.empty((20, 0)),
-        np.arange(20),
-        np.arange(35) % 5,
-        -np.arange(20),
-        np.empty(0, int),
-        np.array(3),
-        np.array("text"),
-        np.array([{1: 2}], object),
-        np.ones(20, bool),
-        np.arange(20.0),
-    ]
-)
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(changes=st.dictionaries(st.sampled_from(sorted(arrays())), ODD), protocol=st.sampled_from(
-    sorted(RULES)))  # fmt: skip
-def test_anything_ends_in_a_score_or_a_sentence(tmp_path, changes, protocol):
-    path = saved(tmp_path, **changes)
-    try:
-        result = score(path, protocol)
-    except UserError:
-        return
-    assert 0 <= result["mAP"] <= 1
 
 
 @pytest.mark.slow

@@ -128,7 +128,7 @@ def check_overrides(case) -> str | None:
             values(words)
         config = holder.value
     except command_line.MISTAKES as error:
-        told = command_line.sentence(error)
-        assert " " in told and len(told) < 2000, repr(error)
-        return told
+        message = command_line.sentence(error)
+        assert " " in message and len(message) < 2000, repr(error)
+        return message
     return refusal(lambda: validate(config))

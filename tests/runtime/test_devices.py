@@ -107,7 +107,7 @@ def test_every_gradient_agrees(one, eight):
     """To 1e-5 of the largest in its group of parameters, and most to 1e-5 of their own largest.
 
     Some gradients are what is left of sums that cancel: that of the bias before the heads' batch
-    norm is zero but for rounding. Their own size is no measure of what float32 can tell.
+    norm is zero but for rounding. Their own size does not measure what float32 can resolve.
     """
     gradients = [run[0].opt_state[0] for run in (one, eight)]
     groups = jax.tree.leaves(parameter_groups(gradients[0]))
@@ -143,9 +143,9 @@ def test_nothing_but_sums_and_mined_embeddings_crosses_the_network(eight):
 
 @pytest.mark.slow
 def test_the_step_has_one_program_for_each_device_with_its_rows_only(eight):
-    """The images of a batch stand in the program as one device's share: 2 of 16 pairs."""
-    share, whole = (f"u8[{n},{SIZE[0]},{SIZE[1]},3]" for n in (P * K // 8, P * K))
-    assert share in eight[2] and whole not in eight[2]
+    """The images of a batch are in the program as one device's share: 2 of 16 pairs."""
+    share, batch = (f"u8[{n},{SIZE[0]},{SIZE[1]},3]" for n in (P * K // 8, P * K))
+    assert share in eight[2] and batch not in eight[2]
 
 
 @pytest.mark.slow

@@ -36,32 +36,32 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def broken_run(data_dir, tmp_path_factory):
-    """Two processes, the second of which is killed; return the workdir and the survivor's end."""
+    """Two processes, the second of which is killed; return the survivor's end and both errors."""
     workdir = tmp_path_factory.mktemp("broken")
     port = free_port()
     program = ["tests/support/host_process.py", data_dir, workdir, port]
     survivor, killed = (start(*program, n, env=environment_of(devices=1)) for n in (0, 1))
-    heard = killed.communicate()[1]
+    others_errors = killed.communicate()[1]
     try:
-        said = survivor.communicate(timeout=60)[1]
+        errors = survivor.communicate(timeout=60)[1]
     except subprocess.TimeoutExpired:
         survivor.kill()
         raise
-    return workdir, survivor.returncode, said, heard
+    return workdir, survivor.returncode, errors, others_errors
 
 
-def test_when_a_process_dies_the_other_says_so_within_a_minute(broken_run):
-    workdir, status, said, _ = broken_run
+def test_when_a_process_dies_the_other_reports_it_within_a_minute(broken_run):
+    workdir, status, errors, _ = broken_run
     assert status not in (0, None)
-    assert "error: process 0 failed" in said or "JAX distributed service" in said, said
+    assert "error: process 0 failed" in errors or "JAX distributed service" in errors, errors
     with Checkpoints(workdir, read_only=True) as checkpoints:
         assert checkpoints.steps() == [4]
 
 
-def test_only_process_0_talks(broken_run):
-    _, _, said, heard = broken_run
-    assert "step 4/8" in said
-    assert "step" not in heard and "heads_G1" not in heard, heard
+def test_only_process_0_logs(broken_run):
+    _, _, errors, others_errors = broken_run
+    assert "step 4/8" in errors
+    assert "step" not in others_errors and "heads_G1" not in others_errors, others_errors
 
 
 def test_one_process_finishes_what_two_began_as_if_it_had_been_alone(
@@ -106,6 +106,6 @@ def test_a_mistake_on_one_host_ends_all_with_its_message(data_dir, tmp_path):
         )
         for n, folder in enumerate(folders)
     ]
-    for process, said in [(p, p.communicate(timeout=60)[1]) for p in processes]:
-        assert process.returncode == 2 and "Traceback" not in said, said
-        assert "error: process 1 failed: RegDB trial 1 is not prepared" in said
+    for process, errors in [(p, p.communicate(timeout=60)[1]) for p in processes]:
+        assert process.returncode == 2 and "Traceback" not in errors, errors
+        assert "error: process 1 failed: RegDB trial 1 is not prepared" in errors

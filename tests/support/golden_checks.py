@@ -116,10 +116,10 @@ def five_steps(form):
 
 
 def as_pytorch_keeps_them(tensors, counts):
-    """Turn our running variances into PyTorch's.
+    """Turn dmcf_jax's running variances into PyTorch's.
 
-    Of n values PyTorch keeps the unbiased variance, we the biased one, (n - 1) / n of it; with
-    momentum 0.9 the start still counts 0.9 ** steps in both, and all that was added differs.
+    Of n values PyTorch keeps the unbiased variance, dmcf_jax the biased one, (n - 1) / n of it.
+    With momentum 0.9 the start counts 0.9 ** steps in both; all that was added differs.
     """
     kept = 0.9**network.STEPS
     tensors = dict(tensors)

@@ -16,7 +16,7 @@ from support import tiny  # noqa: E402
 from support.tiny import ONE_LEVEL  # noqa: E402
 
 # Heads without batch norm: it would make the gradient of the bias before it zero but for rounding,
-# and Adam makes whole steps of rounding.
+# and Adam makes full steps of rounding.
 CHANGES = ONE_LEVEL | {
     "data.placement": "host",
     "model.shared_from": "stem",

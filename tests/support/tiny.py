@@ -1,4 +1,4 @@
-"""The one tiny network of the tests; what a test needs otherwise stands beside it as changes."""
+"""The one tiny network of the tests; what a test needs otherwise is beside it as changes."""
 
 from collections.abc import Iterable, Mapping
 from types import ModuleType
