@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import UserError
@@ -55,7 +55,7 @@ def evaluate(
     trained = load_trained(workdir, step, best)
     protocols = choose_protocols(trained.config.data.name, protocol_names)
     permutations = _permutations(trained, protocols, permutations_path)
-    store = from_config.load_split(trained.config, ("test",))
+    store = load_split(trained.config, ("test",))
     embeddings = embed_split(trained, store, flip)
     results = score(
         trained,

@@ -13,6 +13,7 @@ from support.commands import run, start
 from dmcf_jax import evaluate
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import load_trained
@@ -88,15 +89,15 @@ def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_
 @pytest.mark.slow
 def test_a_folder_in_use_is_refused(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import locked\n"
-        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import lock_run\n"
+        "with lock_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     with start("-c", program, tmp_path, stdin=subprocess.PIPE) as holder:
         holder.stdout.readline()
-        with pytest.raises(UserError, match="another process"), run_folder.locked(tmp_path):
+        with pytest.raises(UserError, match="another process"), run_folder.lock_run(tmp_path):
             pass
         holder.kill()
-    with run_folder.locked(tmp_path):
+    with run_folder.lock_run(tmp_path):
         pass  # the lock did not outlive the killed process
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.evaluate import embed_split, score
@@ -33,7 +33,7 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
         prepare_synthetic("regdb", identities, config.seed, config.data.data_dir, trial="1")
     workdir = folder / "run"
     train(config, workdir)
-    store = from_config.load_split(config, ("test",))
+    store = load_split(config, ("test",))
     protocols = [find_protocol(name) for name in DEFAULT_PROTOCOLS["regdb"]]
     scores = {}
     for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):

@@ -18,7 +18,7 @@ from jaxtyping import Float
 import dmcf_jax
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import LoadedModel
-from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.files import atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")

@@ -20,7 +20,7 @@ from orbax.checkpoint import v1 as ocp
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.checksums import checksum_problems, write_checksums
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.train_step import TrainState
+from dmcf_jax.methods.train_state import TrainState
 
 KEPT = 2  # latest checkpoints kept: one to fall back on if the newest is damaged
 # What orbax writes last, after the hashes: times and a sentence. Nothing is loaded from them.

@@ -15,7 +15,7 @@ from jax import export as jax_export
 from PIL import Image
 from support import tiny
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter
@@ -155,7 +155,7 @@ def test_the_onnx_files_embed_as_the_run(tmp_path):
 def exported(tmp_path_factory):
     trained = tiny.model({"data.size": (96, 48)})
     path = tmp_path_factory.mktemp("export") / "a.zip"
-    export_stablehlo(trained, path, from_config.build_model(trained.config, 3, form="library"))
+    export_stablehlo(trained, path, build_model(trained.config, 3, form="library"))
     return trained, path
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dmcf_jax.methods.dmcf.train_step import TrainState
+from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runs.checkpoint import Checkpoints
 
 

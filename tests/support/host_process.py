@@ -36,7 +36,7 @@ def die_after_step_5():
     def dying(self, step, state):
         after_step(self, step, state)
         if step == 4:
-            self._checkpoints.wait()
+            self._run.checkpoints.wait()
         if step == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import synthetic
-from dmcf_jax.config import build
+from dmcf_jax.config.build import build_model
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runs.load import TrainedModel
 
@@ -53,7 +53,7 @@ def as_flags(changes: Mapping, prefix: str = "--config.") -> Iterable[str]:
 def model(changes: Mapping = {}, identities: int = 3) -> TrainedModel:
     """Return the tiny network with weights and statistics that are drawn, not trained."""
     settings = config(changes)
-    network = build.build_model(settings, identities)
+    network = build_model(settings, identities)
     draw = np.random.default_rng(0)
     shapes = variable_shapes(network, settings.data.size)
     variables = jax.tree.map(

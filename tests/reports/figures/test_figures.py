@@ -18,14 +18,13 @@ from PIL import Image
 from support import tiny
 from support.commands import run as run_python
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
-from dmcf_jax.methods.dmcf.train_step import make_state
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures import draw as command
 from dmcf_jax.reports.figures import pair_distances
@@ -57,12 +56,11 @@ def run(tmp_path_factory):
     prepare_synthetic("regdb", 8, 0, folder / "data", trial="1")
     config = tiny.config(CHANGES | {"data.data_dir": str(folder / "data")})
     workdir = folder / "run"
-    run_folder.claim(workdir, config)
+    run_folder.write_run_info(workdir, config)
     (workdir / "classes.json").write_text(json.dumps(list(range(4))))
     write_log(workdir / "metrics.jsonl")
     with jax.numpy_dtype_promotion("standard"), Checkpoints(workdir) as checkpoints:
-        optimizer = from_config.build_optimizer(config)
-        checkpoints.save(make_state(untrained(workdir).variables, optimizer))
+        checkpoints.save(build(config, 4).make_state(untrained(workdir).variables))
         checkpoints.wait()
         evaluate(workdir)
     return workdir
