@@ -169,7 +169,7 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
         missing = [f"{file} is missing" for file in files if not file.exists()]
         if missing:
             raise UserError.listing(
-                "these runs are not evaluated:", missing, "Run scripts/evaluate.py on each first."
+                "these runs are not evaluated:", missing, "Run dmcf evaluate on each first."
             )
         pooled.append(pool_trials([str(file) for file in files]))
         log(f"wrote {write_report(pooled[-1], out)[0]}")

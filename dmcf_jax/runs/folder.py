@@ -25,9 +25,9 @@ import jax
 from ml_collections import ConfigDict
 
 import dmcf_jax
-from dmcf_jax.runtime import hosts
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.files import write_atomically
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from dmcf_jax.runtime import hosts
 from dmcf_jax.runs.metrics_log import keep_lines_until, read_metrics
+from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 
 

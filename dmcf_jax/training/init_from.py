@@ -65,8 +65,8 @@ def _read(path):
     if _is_stablehlo(path):
         return tree_of(read_exported_weights(path))
     raise UserError(
-        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder or file written "
-        "by scripts/export.py. ImageNet weights go to --config.model.pretrained."
+        f"init_from: {path} is neither a workdir of dmcf train nor a folder or file written "
+        "by dmcf export. ImageNet weights go to --config.model.pretrained."
     )
 
 

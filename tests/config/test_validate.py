@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.config.validate import differences, flatten, map_size, validate, weighting_start
+from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.errors import UserError
 from dmcf_jax.runs.folder import restore_config
 from dmcf_jax.runtime.files import write_atomically

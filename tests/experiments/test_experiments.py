@@ -12,8 +12,12 @@ import time
 
 import numpy as np
 import pytest
+<<<<<<< HEAD
 from support import tiny
 from support.commands import environment, run, start
+=======
+from dmcf_jax.experiments.standing import result_file, seconds_left, standing
+>>>>>>> 86d0f2a
 from support.trees import write_regdb
 
 from dmcf_jax.data.records.prepare import prepare
@@ -21,14 +25,13 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments import runner, tables
 from dmcf_jax.experiments.plan import Run, plan
 from dmcf_jax.experiments.run_table import run_experiment
-from dmcf_jax.experiments.standing import result_file, seconds_left, standing
 from dmcf_jax.methods.dmcf import published
 from dmcf_jax.runs.collection import runs_of
 
 V2T, T2V = "regdb/visible-to-thermal", "regdb/thermal-to-visible"
 # `mtl.start_step` is set so that the compiled step is the same for any number of steps.
 CHANGES = {"model.width": 2, "model.embedding_dim": 4, "sampler.P": 2, "train.steps": 4}
-TINY = tiny.as_flags(CHANGES | {"mtl.start_step": 2}, prefix="")
+TINY = tiny.as_flags(CHANGES | {"mtl.start_step": 2}, "")
 
 
 def names(runs):
@@ -61,7 +64,7 @@ def test_splits_and_seeds_are_those_of_the_data(tmp_path):
 def test_a_config_of_ones_own_is_a_row(tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(
-        "from configs import synthetic\n"
+        "from dmcf_jax.configs import synthetic\n"
         "def get_config(arg=''):\n"
         "    config = synthetic.get_config()\n"
         "    config.loss.margin = float(arg or 1)\n"

@@ -1,13 +1,13 @@
 """The one tiny network of the tests; what a test needs otherwise is beside it as changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from configs import synthetic
+from dmcf_jax.configs import synthetic
 from dmcf_jax.config.build import build_model
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runs.load import TrainedModel
@@ -45,7 +45,7 @@ def config(changes: Mapping = {}, base: ModuleType = synthetic, variant: str = "
     return made
 
 
-def as_flags(changes: Mapping, prefix: str = "--config.") -> Iterable[str]:
+def as_flags(changes: Mapping = {}, prefix: str = "--config.") -> list[str]:
     """Return the tiny network with `changes` as words of a command line."""
     return [f"{prefix}{field}={value}" for field, value in (FIELDS | dict(changes)).items()]
 

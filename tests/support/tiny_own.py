@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # read as a config file, too
 
 from support import tiny  # noqa: E402
 
-from configs import own  # noqa: E402
+from dmcf_jax.configs import own  # noqa: E402
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from configs import default
+from dmcf_jax.configs import default
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.train_step import skip_if_non_finite
 from dmcf_jax.methods.train_state import TrainState

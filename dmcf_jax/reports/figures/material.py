@@ -52,8 +52,8 @@ class Material:
         if not single and not self.rows:
             raise UserError(
                 f"{workdir} holds neither a run (no config.json) nor an experiment's runs "
-                "(<row>/seed_0/config.json). Name the --workdir of scripts/train.py or of "
-                "scripts/experiments.py."
+                "(<row>/seed_0/config.json). Name the --workdir of dmcf train or of "
+                "dmcf experiments."
             )
 
     @property

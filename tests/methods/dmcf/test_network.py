@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import default
+from dmcf_jax.configs import default
 from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.models.parameter_table import count

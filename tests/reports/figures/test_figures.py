@@ -19,6 +19,7 @@ from support import tiny
 from support.commands import run as run_python
 
 from dmcf_jax.config.build import build
+from dmcf_jax.configs import synthetic
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
@@ -483,8 +484,8 @@ def test_everything_in_the_way_is_named_at_once_and_nothing_drawn(run, tmp_path,
         draw(["3", "4", "5", "6", "embeddings"], bare, None, Choices(pairs=0, identities=99))
     message = str(caught.value)
     assert f"is not evaluated by {PAPERS}, {OTHER}" in message
-    assert f"python scripts/evaluate.py --workdir={bare}" in message
-    assert "figure 4" in message and "scripts/experiments.py" in message
+    assert f"dmcf evaluate --workdir={bare}" in message
+    assert "figure 4" in message and "dmcf experiments" in message
     assert "--pairs=0: choose 1 to 12" in message and "--identities=99: choose 2 to 16" in message
     assert 'pip install "dmcf_jax[viz]"' in message
     assert not (bare / "figures").exists()
