@@ -72,9 +72,8 @@ def test_commands_work_without_a_clone(dmcf):
         "prepare_data", "--dataset=synthetic", "--identities=8", "--data_dir=data", "--trial=1"
     )
     assert prepared.returncode == 0, prepared.stderr
-    trained = dmcf(
-        "train", "--config=synthetic", "--workdir=run", "--config.data.data_dir=data", *tiny.as_flags(CHANGES)
-    )
+    fields = tiny.as_flags(CHANGES | {"data.data_dir": "data"})
+    trained = dmcf("train", "--config=synthetic", "--workdir=run", *fields)
     assert trained.returncode == 0, trained.stderr
     assert "step 3/3" in trained.stderr
     settings = tiny.as_flags(CHANGES, "--set=")

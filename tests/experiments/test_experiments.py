@@ -12,12 +12,8 @@ import time
 
 import numpy as np
 import pytest
-<<<<<<< HEAD
 from support import tiny
 from support.commands import environment, run, start
-=======
-from dmcf_jax.experiments.standing import result_file, seconds_left, standing
->>>>>>> 86d0f2a
 from support.trees import write_regdb
 
 from dmcf_jax.data.records.prepare import prepare
@@ -25,6 +21,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments import runner, tables
 from dmcf_jax.experiments.plan import Run, plan
 from dmcf_jax.experiments.run_table import run_experiment
+from dmcf_jax.experiments.status import result_file, seconds_left, status
 from dmcf_jax.methods.dmcf import published
 from dmcf_jax.runs.collection import runs_of
 
@@ -285,7 +282,7 @@ def test_time_left_follows_from_the_speed_of_a_row(done):
     folder, _ = done
     choices = {"data_dir": folder / "data", "trials": [1], "settings": TINY, "seeds": [0, 5]}
     runs = plan(2, "regdb", folder / "tables", rows=["no_mtl", "dmcf", "dcf"], **choices)
-    assert [standing(run).finished for run in runs] == [True, True, False, False, False, False]
+    assert [status(run).finished for run in runs] == [True, True, False, False, False, False]
     left = seconds_left(runs, {"no_mtl": 1.0, "dmcf": 3.0})
     assert left["no_mtl/trial_1_seed_5"] == 4.0 and left["dmcf/trial_1_seed_5"] == 12.0
     assert left["dcf/trial_1_seed_5"] == 8.0  # the median of the others

@@ -126,15 +126,8 @@ def check_overrides(case) -> str | None:
         with mock.patch.object(sys, "argv", words):  # where config flags look for overrides
             values(words)
         config = holder.value
-<<<<<<< HEAD
-    except command_line.MISTAKES as error:
-        message = command_line.sentence(error)
+    except MISTAKES as error:
+        message = sentence(error)
         assert " " in message and len(message) < 2000, repr(error)
         return message
-=======
-    except MISTAKES as error:
-        told = sentence(error)
-        assert " " in told and len(told) < 2000, repr(error)
-        return told
->>>>>>> 86d0f2a
     return refusal(lambda: validate(config))

@@ -10,14 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-<<<<<<< HEAD
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script
 
 from support import tiny  # noqa: E402
 from support.tiny import ONE_LEVEL  # noqa: E402
-=======
-from dmcf_jax.configs import synthetic
->>>>>>> 86d0f2a
 
 # Heads without batch norm: it would make the gradient of the bias before it zero but for rounding,
 # and Adam makes full steps of rounding.

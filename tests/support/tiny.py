@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax.configs import synthetic
 from dmcf_jax.config.build import build_model
+from dmcf_jax.configs import synthetic
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runs.load import TrainedModel
 

@@ -22,7 +22,7 @@ def touch(path: Path) -> None:
 
 
 class NamesOnly:
-    """Stands in for `tree.images` and `tree.subfolders` where a complete data set has too many files.
+    """Stands in for `tree.images` and `tree.subfolders` where a data set has too many files.
 
     `write` remembers a name; `use` makes the readers of `data.datasets.listing` see all of them.
     """

@@ -19,7 +19,6 @@ from support import tiny
 from support.commands import run as run_python
 
 from dmcf_jax.config.build import build
-from dmcf_jax.configs import synthetic
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError

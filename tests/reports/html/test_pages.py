@@ -9,11 +9,6 @@ from support import tiny
 from support.browser import Page, chromium, needs_chromium
 from support.toys import toy_model, write_people
 
-<<<<<<< HEAD
-=======
-from dmcf_jax.config.build import build_model
-from dmcf_jax.configs import own
->>>>>>> 86d0f2a
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
