@@ -37,6 +37,7 @@ from dmcf_jax.training.init_from import start_from
 PAPERS = {**tiny.PAPERS_LEVELS, "model.shared_from": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["visible", "infrared"])
 def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
     trained, path = exported
@@ -48,6 +49,7 @@ def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_the_stablehlo_file_is_for_three_platforms_and_any_batch_and_size(exported):
     with zipfile.ZipFile(exported[1]) as archive:
         function = jax_export.deserialize(bytearray(archive.read("infrared.stablehlo")))
@@ -77,6 +79,7 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
     assert asked == [1, 3, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 def test_the_tolerance_of_bfloat16_covers_its_rounding():
     trained = tiny.model({"data.size": (96, 48), "dtype": "bfloat16"})
@@ -90,6 +93,7 @@ def test_the_tolerance_of_bfloat16_covers_its_rounding():
     assert 0 < np.abs(one - other).max() <= TOLERANCE["bfloat16"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -120,6 +124,7 @@ def flip_a_byte(data):
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
+@pytest.mark.slow
 def test_an_exported_run_refuses_other_input(exported):
     embed, images = load_exported(exported[1]), np.zeros((2, 96, 48, 3), np.uint8)
     with pytest.raises(UserError, match="modality is 'thermal', expected one of visible, infr"):
@@ -159,6 +164,7 @@ def exported(tmp_path_factory):
     return trained, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "pillow"),
     [("lanczos3", Image.Resampling.LANCZOS), ("linear", Image.Resampling.BILINEAR)],
@@ -193,6 +199,7 @@ def test_a_new_run_takes_all_but_classifiers_of_other_identities(tmp_path):
     assert jax.tree.structure(same) == jax.tree.structure(trained.variables)
 
 
+@pytest.mark.slow
 def test_a_stablehlo_export_starts_a_run_too(exported):
     trained, path = exported
     given, notes = start_from(variable_shapes(trained.model, (96, 48)), path)

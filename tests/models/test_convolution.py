@@ -50,6 +50,7 @@ def test_convolve_equals_a_literal_loop(form, size, stride, shape):
     np.testing.assert_allclose(result, literal_convolution(x, kernel, stride), atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [convolve, jax.jit(convolve, static_argnums=(2, 3))])
 @pytest.mark.parametrize("channels", [WINOGRAD, DEEP])
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
@@ -63,6 +64,7 @@ def test_forms_for_wide_maps_are_equal(call, channels, size, stride, shape):
     np.testing.assert_allclose(product, library, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
 def test_forms_have_equal_gradients_where_one_is_winograds(mode):
     generator = np.random.default_rng(4)

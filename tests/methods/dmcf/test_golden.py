@@ -33,7 +33,8 @@ def test_activations_of_every_part_equal_pytorchs(form, mode):
     check_activations(form, mode, golden("activations"))
 
 
-@pytest.mark.parametrize("form", [pytest.param("library", marks=pytest.mark.slow), "product"])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
 def test_losses_and_gradients_equal_pytorchs(form):
     check_gradients(form, dict(golden("gradients")))
 

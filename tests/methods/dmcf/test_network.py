@@ -79,10 +79,8 @@ def test_unreduced_globals_are_judged_on_the_pooled_values():
         assert count(shapes[f"heads_{name}"]) == head(channels, 206, reduced=False)
 
 
-SLOW = [pytest.param(shared, marks=pytest.mark.slow) for shared in (None, "stem")]
-
-
-@pytest.mark.parametrize("shared", ["layer3", *SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [None, "layer3", "stem"])
 def test_a_batch_is_judged_as_each_modality_alone(shared):
     """In evaluation mode rows do not see each other: fused rows equal the streams' own."""
     model, variables = small_variables(shared_from=shared)
@@ -100,6 +98,7 @@ def test_a_batch_is_judged_as_each_modality_alone(shared):
     }
 
 
+@pytest.mark.slow
 def test_the_papers_embedding_has_2048_values_of_unit_length():
     model, variables = small_variables(embedding_dim=256)
     embed = jax.jit(lambda x: model.apply(variables, x, "infrared", method="embed"))

@@ -39,7 +39,7 @@ from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import untrained
 from dmcf_jax.runs.metrics_log import read_metrics
 
-pytestmark = pytest.mark.usefixtures("standard_promotion")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("standard_promotion")]
 ROOT = Path(__file__).parents[3]
 PAPERS, OTHER = DEFAULT_PROTOCOLS["regdb"]
 CHANGES = tiny.PAPERS_LEVELS | {"mtl.start_step": 2, "train.steps": 6}
@@ -526,7 +526,6 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
         save(blank(1.0, 1.0), tmp_path / "out", "name", Table("a"))
 
 
-@pytest.mark.slow
 def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
     ended = run_python("scripts/figures.py", f"--workdir={tmp_path}", "--figure=3")
     assert ended.returncode == 2 and "Traceback" not in ended.stderr

@@ -192,6 +192,7 @@ def tiny_model():
     return model_of(tiny.model({"data.name": "own"}), "tiny")
 
 
+@pytest.mark.slow
 def test_shares_of_the_levels_add_up_to_the_score_and_maps_to_the_shares(tiny_model):
     draw = np.random.default_rng(1)
     query, match = draw.integers(0, 256, (2, 48, 32, 3), np.uint8)
