@@ -1,4 +1,4 @@
-"""The road of images: from records on disk to pixels, and whether training ever waits for them."""
+"""The data pipeline: speed from records on disk to pixels, and how long training waits for it."""
 
 import io
 import statistics
@@ -28,7 +28,7 @@ STEPS = 120  # of training, whose waiting is measured after the first twenty
 def benchmark_feed(config: ConfigDict, repeats: int = 5) -> dict:
     """Return records-to-pixels speed against Pillow alone, and the share of training's waiting.
 
-    `decoding`: for RegDB's small PNGs and SYSU-MM01's JPEGs (made up), images a second from cold
+    `decoding`: for PNGs as RegDB's and JPEGs as SYSU-MM01's, images a second from cold
     records to verified pixels in the cache, and what Pillow reaches when it only decodes and
     resizes the same bytes, held in memory, on as many threads; the two take turns.
     `data_wait`: share of time that training by `config` waits for its next batch.

@@ -69,7 +69,7 @@ def network_of_a_step(config: ConfigDict, devices: int, identities: int = 206) -
     its process.
 
     Args:
-        devices: how many there shall be.
+        devices: how many to compile for.
         identities: classes of the classifiers, RegDB's by default.
     """
     jax.config.update("jax_platforms", "cpu")

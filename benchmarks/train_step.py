@@ -18,7 +18,7 @@ from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import named_key, training_keys
 from dmcf_jax.training.compile_step import lower_step
 
-IDENTITIES = 64  # in the made-up training set, or P where that is more
+IDENTITIES = 64  # in the random training set, or P where that is more
 
 
 def benchmark_train_step(config: ConfigDict, repeats: int = 7) -> dict:
@@ -80,7 +80,7 @@ def _compile(config, identities, feed, devices):
 
 
 def step_flops(config: ConfigDict) -> float:
-    """Return the model FLOPs of one step: three times the forward pass of the whole batch."""
+    """Return the model FLOPs of one step: three times the forward pass of the batch."""
     model = build_model(config, IDENTITIES, form="library")
     size = tuple(config.data.size)
     variables = variable_shapes(model, size)

@@ -82,8 +82,9 @@ def test_a_finished_run_is_left_alone(whole_run, data_dir):
 
 
 def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_run, data_dir):
-    with pytest.raises(UserError, match=r"sampler.K: 2 -> 3"):
+    with pytest.raises(UserError) as caught:
         train(small_config(data_dir, **{"sampler.K": 3}), whole_run)
+    assert caught.value.about == ("sampler.K",)
 
 
 @pytest.mark.slow

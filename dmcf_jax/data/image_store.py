@@ -69,7 +69,7 @@ def load_images(
 
     Args:
       name: 'sysu_mm01', 'regdb' or 'llcm'.
-      data_dir: where `prepare_data.py` put it.
+      data_dir: folder of the records that `dmcf prepare_data` built.
       splits: for example ('train', 'val').
       size: (height, width) in pixels.
       trial: 1 to 10 for regdb, None for the others.

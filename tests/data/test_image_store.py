@@ -192,7 +192,7 @@ def test_records_other_than_those_written_are_refused(data_dir, tmp_path, monkey
 def test_missing_data_tell_the_exact_command(tmp_path):
     with pytest.raises(UserError) as error:
         load_images("regdb", tmp_path, ("train",), SIZE, trial=3)
-    command = "prepare_data.py --dataset=regdb --source=DIR"
+    command = "dmcf prepare_data --dataset=regdb --source=DIR"
     assert f"{command} --data_dir={tmp_path} --trial=3" in str(error.value)
 
 

@@ -240,7 +240,7 @@ def test_verify_finds_a_changed_source(base):
 
 
 def test_verify_of_nothing_tells_the_command(tmp_path):
-    with pytest.raises(UserError, match="prepare_data.py --dataset=llcm --source=DIR"):
+    with pytest.raises(UserError, match="dmcf prepare_data --dataset=llcm --source=DIR"):
         verify_prepared("llcm", tmp_path)
 
 
