@@ -17,47 +17,64 @@ _SENSOR_HEIGHTS = {"visible": (80, 220), "thermal": (72, 120), "near_infrared": 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """Habits of one camera: log gain, offset and colour cast around which pictures vary."""
+    """Habits of one camera, around which its pictures vary.
+
+    Attributes:
+      spectrum: 'visible', 'thermal' or 'near_infrared'.
+      gain: logarithm of its gain.
+      offset: grey levels added.
+      cast: logarithm of the gain of each colour.
+      noise: standard deviation in grey levels.
+      pitch: how far it looks down, in radians.
+    """
 
     spectrum: str
     gain: float
     offset: float
     cast: tuple[float, float, float]
     noise: float
+    pitch: float
 
 
 def make_camera(seed: int, camera: int, spectrum: str) -> Camera:
     """Return camera number `camera` of the world `seed`."""
     draw = numbered_generator(Stream.CAMERA, seed, camera)
-    cast = draw.normal(0, 0.06, 3)
-    return Camera(spectrum, draw.normal(0, 0.12), draw.normal(0, 12),
-                  (float(cast[0]), float(cast[1]), float(cast[2])), draw.uniform(1, 4))  # fmt: skip
+    gain, offset, *cast = draw.normal(0, 1, 5).tolist()
+    noise, pitch = draw.uniform(1, 4), draw.uniform(0.02, 0.3)
+    red, green, blue = (0.06 * colour for colour in cast)
+    return Camera(spectrum, 0.12 * gain, 12 * offset, (red, green, blue), noise, pitch)
 
 
 def take_picture(
     scene: Float[np.ndarray, "h w c"], camera: Camera, draw: np.random.Generator
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the picture that `camera` takes of a scene in its spectrum, three channels."""
+    """Return the picture that a camera takes of a scene in its spectrum, three channels.
+
+    Args:
+      scene: light, see `scene`.
+      camera: the camera's habits.
+      draw: random numbers of this picture.
+    """
     expose = {"visible": _daylight, "thermal": _thermal, "near_infrared": _lamp}[camera.spectrum]
     levels = _through_sensor(expose(scene, camera, draw), camera, draw)
-    return np.repeat(levels, 3 // levels.shape[2], axis=2)
+    return levels if levels.shape[2] == 3 else np.repeat(levels, 3, axis=2)
 
 
 def _daylight(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
-    tint = 185 * np.exp(camera.gain + np.array(camera.cast) + draw.normal(0, 0.05, 3))
-    levels = scene * (tint * np.exp(draw.normal(0, 0.32))).astype(np.float32)
+    exposure, slope, *tint = draw.normal(0, 1, 5).tolist()
+    gains = 185 * np.exp(camera.gain + 0.32 * exposure + np.add(camera.cast, np.multiply(tint, 0.05)))
     down = np.linspace(-1, 1, scene.shape[0], dtype=np.float32)[:, None, None]
-    levels = levels * np.exp(np.float32(draw.normal(0.0, 0.2)) * down)
-    if draw.random() < 0.15:
-        haze = float(draw.uniform(0.15, 0.55))
+    levels = scene * (gains.astype(np.float32) * np.exp(np.float32(0.2 * slope) * down))
+    if draw.random() < 0.2:
+        haze = float(draw.uniform(0.15, 0.65))
         levels = (1 - haze) * levels + haze * float(draw.uniform(90, 200))
     return levels + camera.offset / 2
 
 
 def _thermal(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
-    look = draw.choice(["plain", "veil", "saturated"], p=[0.8, 0.1, 0.1])
-    gain = {"plain": draw.uniform(70, 142), "veil": draw.uniform(35, 60),
-            "saturated": draw.uniform(150, 280)}[look] * float(np.exp(camera.gain))  # fmt: skip
+    look = draw.random()
+    low, high = (70, 142) if look < 0.76 else (35, 60) if look < 0.9 else (150, 260)
+    gain = float(draw.uniform(low, high) * np.exp(camera.gain))
     if draw.random() < 0.08:
         return 225 + camera.offset + float(draw.normal(0, 20)) - gain * scene
     return float(draw.normal(98, 38)) + camera.offset + gain * scene
@@ -79,7 +96,7 @@ def _through_sensor(levels: np.ndarray, camera: Camera, draw: np.random.Generato
     low, high = _SENSOR_HEIGHTS[camera.spectrum]
     rows = min(height, round(draw.uniform(low, high) * height / 128))
     small = (max(1, round(rows * width / height)), rows)
-    image = _image(levels).filter(ImageFilter.GaussianBlur(_blur_radius(camera, draw)))
+    image = _image(levels).filter(ImageFilter.BoxBlur(_blur_radius(camera, draw)))
     sensed = np.asarray(image.resize(small, Image.Resampling.BOX), np.float32)
     sensed = _with_faults(sensed.reshape(*small[::-1], -1), camera, draw)
     picture = np.asarray(_image(sensed).resize((width, height), Image.Resampling.BILINEAR))
@@ -92,8 +109,8 @@ def _image(levels: np.ndarray) -> Image.Image:
 
 
 def _blur_radius(camera: Camera, draw: np.random.Generator) -> float:
-    most = 1.2 if camera.spectrum == "thermal" else 1.1
-    return draw.uniform(0.0, most) * (1.5 if draw.random() < 0.1 else 1.0)
+    chance, radius = draw.random(2).tolist()
+    return 1.3 * radius * (1.5 if chance < 0.1 else 1.0)
 
 
 def _with_faults(sensed: np.ndarray, camera: Camera, draw: np.random.Generator) -> np.ndarray:
@@ -114,4 +131,4 @@ def _halo(sensed: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         return sensed
     soft = _image(sensed).filter(ImageFilter.BoxBlur(draw.uniform(2, 5)))
     around = np.asarray(soft, np.float32).reshape(sensed.shape)
-    return sensed + float(draw.uniform(0.3, 1.2)) * (sensed - around)
+    return sensed + np.float32(draw.uniform(0.3, 1.2)) * (sensed - around)

@@ -1,0 +1,158 @@
+"""The body of a synthetic person at one instant: gait, arms and the side that is seen.
+
+Coordinates are the body's own, in units of its height: x to the person's left, y from 0 (crown)
+down to 1 (soles), z to the front.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from dmcf_jax.data.synthetic.parts import Stream, numbered_generator
+from dmcf_jax.data.synthetic.person import Body, Person
+
+ANKLE = 0.955
+SIDES = (-1, 1)  # the person's right and left
+_UPPER_ARM, _FOREARM = 0.165, 0.15
+_ARMS = ("swing", "pocket", "phone", "front", "strap", "behind", "hip")
+_ARM_ODDS = np.array([0.60, 0.10, 0.07, 0.10, 0.05, 0.03, 0.05])
+_YAW_SPREAD = math.radians(32)
+_STEPS_PER_CYCLE = 2 * math.pi
+
+Point3 = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pose:
+    """The body at one instant.
+
+    Attributes:
+      yaw: turn in radians; 0 faces the camera, pi shows the back, pi / 2 the right side.
+      phase: instant of the gait in radians.
+      stride: how far the legs swing, in radians.
+      swing: how far the arms swing, in radians.
+      arms: what the right and the left arm do.
+      reach: shift of each hand, (x, y), in units of the body's height.
+      stoop: how far the head is in front of the hips, in units of the body's height.
+    """
+
+    yaw: float
+    phase: float
+    stride: float
+    swing: float
+    arms: tuple[str, str]
+    reach: tuple[float, float, float, float]
+    stoop: float
+
+
+def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
+    """Return the pose at a frame: cameras of any spectrum that share a frame see the same one.
+
+    Args:
+      person: who moves.
+      frame: number of the instant.
+      view: 'front' or 'back'; the body is turned by up to a right angle from there.
+    """
+    draw = numbered_generator(Stream.POSE, person.seed, person.identity, frame)
+    habit = person.habit
+    turn = min(1.5, max(-1.5, draw.normal(0, _YAW_SPREAD)))
+    walks = 0.15 if draw.random() < 0.15 else 1.0
+    return Pose(
+        yaw=turn + (math.pi if view == "back" else 0.0),
+        phase=draw.uniform(0, _STEPS_PER_CYCLE),
+        stride=walks * habit.stride * draw.uniform(0.25, 0.48),
+        swing=walks * habit.swing * draw.uniform(0.15, 0.6),
+        arms=_draw_arms(person, draw),
+        reach=tuple(draw.normal(0, 0.014, 4).tolist()),
+        stoop=habit.stoop + draw.normal(0, 0.012),
+    )
+
+
+def seen_later(pose: Pose, draw: np.random.Generator) -> Pose:
+    """Return the pose as another camera sees it: nearly from there, nearly at that instant."""
+    shift = draw.normal(0, 1, 3)
+    return dataclasses.replace(
+        pose,
+        yaw=pose.yaw + 0.12 * float(shift[0]),
+        phase=pose.phase + 0.35 * float(shift[1]),
+        stoop=pose.stoop + 0.006 * float(shift[2]),
+    )
+
+
+def _draw_arms(person: Person, draw: np.random.Generator) -> tuple[str, str]:
+    kinds = [_ARMS[int(kind)] for kind in draw.choice(len(_ARMS), 2, p=_ARM_ODDS)]
+    bag, habit = person.outfit.bag, person.habit
+    if habit.bent_arm and draw.random() < 0.3:
+        kinds[habit.bent_arm > 0] = "front"
+    if bag.kind == "hand":
+        kinds[bag.side > 0] = "swing"
+    return kinds[0], kinds[1]
+
+
+def legs(body: Body, stance: float, pose: Pose) -> list[list[Point3]]:
+    """Return hip, knee and ankle of the right and the left leg."""
+    crotch = 1 - body.legs
+    bone = 0.5 * (ANKLE - crotch + 0.02)
+    joints = []
+    for side in SIDES:
+        phase = pose.phase + (math.pi if side > 0 else 0.0)
+        angle = pose.stride * math.sin(phase)
+        bend = 2.1 * pose.stride * max(0.0, math.cos(phase)) + 0.05
+        hip, foot = side * 0.5 * body.hips, side * stance * body.hips
+        knee_y, knee_z = crotch - 0.02 + bone * math.cos(angle), bone * math.sin(angle)
+        ankle_y = knee_y + bone * math.cos(angle - bend)
+        ankle_z = knee_z + bone * math.sin(angle - bend)
+        knee = (0.5 * (hip + foot), knee_y, knee_z)
+        joints.append([(hip, crotch - 0.02, 0.0), knee, (foot, ankle_y, ankle_z)])
+    return joints
+
+
+def arms(body: Body, waist: float, pose: Pose) -> list[list[Point3]]:
+    """Return shoulder, elbow and hand of the right and the left arm.
+
+    Args:
+      body: proportions.
+      waist: height of the waist.
+      pose: what the arms do.
+    """
+    shoulder = body.head + 0.045
+    joints = []
+    for index, side in enumerate(SIDES):
+        top = (side * (body.shoulders - 0.4 * body.limbs), shoulder + 0.025, 0.8 * pose.stoop)
+        dx, dy = pose.reach[2 * index], pose.reach[2 * index + 1]
+        if pose.arms[index] == "swing":
+            angle = pose.swing * math.sin(pose.phase + (0.0 if side > 0 else math.pi))
+            joints.append(_swinging(top, side, angle, dx))
+        else:
+            elbow, hand = _placed(pose.arms[index], body, waist, shoulder, side)
+            joints.append([top, elbow, (hand[0] + dx, hand[1] + dy, hand[2])])
+    return joints
+
+
+def _swinging(top: Point3, side: int, angle: float, spread: float) -> list[Point3]:
+    out, bend = abs(spread) + 0.02, 0.25 + 0.5 * max(0.0, angle)
+    x, y, z = top
+    elbow = (
+        x + side * out,
+        y + _UPPER_ARM * math.cos(angle),
+        z + _UPPER_ARM * math.sin(angle),
+    )
+    hand_y = elbow[1] + _FOREARM * math.cos(angle + bend)
+    hand_z = elbow[2] + _FOREARM * math.sin(angle + bend)
+    return [top, elbow, (elbow[0] + side * (0.5 * out - 0.012), hand_y, hand_z)]
+
+
+def _placed(
+    kind: str, body: Body, waist: float, shoulder: float, side: int
+) -> tuple[Point3, Point3]:
+    """Return elbow and hand of an arm that does not swing."""
+    wide, low = body.shoulders, shoulder + 0.19
+    return {
+        "pocket": ((side * (wide + 0.03), low, -0.05), (side * 0.95 * body.hips, waist + 0.09, 0.03)),
+        "phone": ((side * (wide + 0.02), low - 0.01, 0.07), (side * 0.45 * wide, shoulder - 0.03, 0.06)),
+        "front": ((side * (wide + 0.01), low, 0.02), (side * 0.12 * wide, low + 0.0, 0.15)),
+        "strap": ((side * (wide + 0.03), low, 0.04), (side * 0.6 * wide, shoulder + 0.09, 0.10)),
+        "behind": ((side * (wide + 0.03), low, -0.08), (side * 0.1 * wide, waist + 0.06, -0.12)),
+        "hip": ((side * (wide + 0.09), low - 0.01, -0.03), (side * 1.05 * body.hips, waist, 0.02)),
+    }[kind]  # fmt: skip
