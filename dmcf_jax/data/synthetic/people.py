@@ -70,7 +70,7 @@ def _check(spectrum: str, view: str) -> None:
 def _draw_view(yaw: float, camera: Camera, draw: np.random.Generator) -> View:
     """Return where a loose, sometimes cutting box puts the body."""
     pitch, roll, left, top, stretch = draw.normal(0, 1, 5).tolist()
-    height = float(draw.uniform(0.78, 0.99))
+    height = float(draw.uniform(0.81, 0.98))
     cut, part = draw.random(2).tolist()
     shift = 0.0
     if cut < _CUT:
@@ -79,8 +79,8 @@ def _draw_view(yaw: float, camera: Camera, draw: np.random.Generator) -> View:
         yaw=yaw,
         pitch=max(0.0, camera.pitch + 0.05 * pitch),
         roll=0.03 * roll,
-        left=0.5 + 0.06 * left,
-        top=(1 - height) / 2 + 0.03 * top + shift,
+        left=0.5 + 0.045 * left,
+        top=(1 - height) / 2 + 0.024 * top + shift,
         height=height,
         stretch=1.26 + 0.07 * stretch,
     )
