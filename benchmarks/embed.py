@@ -13,7 +13,7 @@ from dmcf_jax.config.validate import validate
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.runtime import devices as mesh
-from dmcf_jax.runtime.random_keys import stream
+from dmcf_jax.runtime.random_keys import named_key
 
 IDENTITIES = 2  # the classifiers are not used
 BATCHES = 4  # of each modality in one timed call
@@ -41,7 +41,7 @@ def make_embed(config: ConfigDict) -> tuple[Callable[[], np.ndarray], int]:
     size, batch = tuple(config.data.size), config.evaluation.batch_size
     shapes = variable_shapes(model, size)
     variables = jax.jit(lambda normals: cut(shapes, normals))(
-        draw_normals(shapes, stream(config.seed, "init"))
+        draw_normals(shapes, named_key(config.seed, "init"))
     )
     count = 2 * BATCHES * batch
     images = np.random.default_rng(0).integers(0, 256, (count, *size, 3), np.uint8)

@@ -103,7 +103,9 @@ def compiled_step(config: ConfigDict, identities: int) -> jax.stages.Compiled:
     table = identity_table(identity, modality, P)
     images = np.zeros((2, *config.data.size, 3), np.uint8)
     feed = DeviceFeed(images, table, P, K, devices)
-    inputs = mesh.placed((state, next(feed.sources(0)), training_keys(config.seed)), everywhere)
+    inputs = mesh.with_sharding(
+        (state, next(feed.sources(0)), training_keys(config.seed)), everywhere
+    )
     step = feed.bind(from_config.build_train_step(config, model))
     jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
     return jitted.lower(*inputs).compile()

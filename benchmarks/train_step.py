@@ -16,7 +16,7 @@ from dmcf_jax.methods.dmcf.train_step import make_state
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime import devices as mesh
-from dmcf_jax.runtime.random_keys import stream, training_keys
+from dmcf_jax.runtime.random_keys import named_key, training_keys
 
 IDENTITIES = 64  # in the made-up training set, or P where that is more
 
@@ -70,7 +70,7 @@ def _compile(config, identities, feed, devices):
     shapes = variable_shapes(model, tuple(config.data.size))
     everywhere = mesh.replicated(devices)
     create = jax.jit(lambda n: make_state(cut(shapes, n), optimizer), out_shardings=everywhere)
-    state = create(draw_normals(shapes, stream(config.seed, "init")))
+    state = create(draw_normals(shapes, named_key(config.seed, "init")))
     keys = jax.device_put(training_keys(config.seed), everywhere)
     source = next(feed.sources(0))
     step = feed.bind(from_config.build_train_step(config, model))

@@ -13,25 +13,14 @@ from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
-from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict, write_report
-from dmcf_jax.runs.folder import write_atomically
 from dmcf_jax.runs.load import TrainedModel, load_trained
 from dmcf_jax.runtime import hosts
-from dmcf_jax.runtime.console import counting, say
-
-# What papers report, evaluated when no protocol is named.
-USUAL = {
-    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
-    "sysu_mm01": (
-        "sysu_mm01/all/single/python-seeded",
-        "sysu_mm01/indoor/single/python-seeded",
-    ),
-    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
-    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
-}
+from dmcf_jax.runtime.console import log, progress
+from dmcf_jax.runtime.files import write_atomically
 
 
 def evaluate(
@@ -79,7 +68,7 @@ def evaluate(
         query_expansion=QueryExpansion() if query_expansion else None,
     )
     for result in results if hosts.is_first() else ():
-        say(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+        log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
     if html and hosts.is_first():
         lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
         _write_page(html, trained, results, lists, store, str(workdir))
@@ -92,7 +81,7 @@ def _write_page(html, trained, results, lists, store, source):
     facts = _facts(trained)
     names = Names(facts.get("identity_names", {}), facts.get("camera_names", {}))
     write_atomically(Path(html), evaluation_page(results, lists, store, names, source))
-    say(f"wrote {html}")
+    log(f"wrote {html}")
 
 
 def _facts(trained):
@@ -109,7 +98,7 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
     if list(names) == ["all"]:
         family = "" if dataset == "own" else dataset
         return [protocol for protocol in list_protocols() if protocol.dataset == family]
-    protocols = [find_protocol(name) for name in names or USUAL[dataset]]
+    protocols = [find_protocol(name) for name in names or DEFAULT_PROTOCOLS[dataset]]
     foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if foreign:
         fitting = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
@@ -121,8 +110,8 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
 
 def embed_split(trained: TrainedModel, store: ImageStore, flip: bool | None) -> np.ndarray:
     """Return the embeddings of a split [n d], showing progress."""
-    with counting("embedding batches") as progress:
-        return trained.embed(store, flip, progress)
+    with progress("embedding batches") as update:
+        return trained.embed(store, flip, update)
 
 
 def score(
@@ -183,7 +172,7 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
                 "these runs are not evaluated:", missing, "Run scripts/evaluate.py on each first."
             )
         pooled.append(pool_trials([str(file) for file in files]))
-        say(f"wrote {write_report(pooled[-1], out)[0]}")
+        log(f"wrote {write_report(pooled[-1], out)[0]}")
     return pooled
 
 
@@ -210,6 +199,6 @@ def compare(
         return
     if record:
         write_record(record, results, tolerance)
-        say(f"wrote {record}")
+        log(f"wrote {record}")
     if expect:
-        say(check_against(expect, results, tolerance))
+        log(check_against(expect, results, tolerance))

@@ -2,4 +2,4 @@
 
 VISIBLE = 0
 INFRARED = 1
-NAMES = ("visible", "infrared")
+MODALITIES = ("visible", "infrared")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.retrieval.embed_pictures import embed_files
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embeddings
 from dmcf_jax.retrieval.model import LoadedModel, load_model
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.top_k import top_k
-from dmcf_jax.runs.folder import write_atomically
-from dmcf_jax.runtime.console import say, timed
+from dmcf_jax.runtime.console import log, log_time
+from dmcf_jax.runtime.files import write_atomically
 
 TABLE_QUERIES, TABLE_ROWS = 10, 5
 
@@ -69,7 +69,7 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
             _write_page(model, found, queries.root, gallery.root, options)
     if options.json:
         write_atomically(Path(options.json), json.dumps(found, indent=1) + "\n")
-        say(f"wrote {options.json}")
+        log(f"wrote {options.json}")
     return found
 
 
@@ -77,8 +77,8 @@ def _check(options: SearchOptions) -> None:
     problems = [] if options.top >= 1 else [f"--top={options.top}: ask for at least one match"]
     for flag in ("query_modality", "gallery_modality"):
         value = getattr(options, flag)
-        if value not in (None, *NAMES):
-            problems.append(f"--{flag}={value}: say {' or '.join(NAMES)}")
+        if value not in (None, *MODALITIES):
+            problems.append(f"--{flag}={value}: say {' or '.join(MODALITIES)}")
     if options.explain and not options.html:
         problems.append("--explain draws into the page: add --html=FILE")
     if problems:
@@ -105,7 +105,7 @@ def _find(
     model: LoadedModel, queries: EmbeddingSet, gallery: EmbeddingSet, options: SearchOptions
 ) -> dict[str, Any]:
     wanted = queries.read()
-    with timed(f"searching {len(gallery)} gallery pictures for {len(wanted)} queries"):
+    with log_time(f"searching {len(gallery)} gallery pictures for {len(wanted)} queries"):
         if options.index:
             from dmcf_jax.retrieval.faiss_index import index_top_k
 
@@ -152,7 +152,7 @@ def _write_page(
         shown, query_root, gallery_root, len(found["results"]), explanations=explanations
     )
     write_atomically(Path(options.html), page)
-    say(f"wrote {options.html}")
+    log(f"wrote {options.html}")
 
 
 def table(found: dict[str, Any]) -> str:

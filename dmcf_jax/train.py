@@ -21,8 +21,8 @@ from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runtime import compiler_options, hosts
 from dmcf_jax.runtime import devices as mesh
-from dmcf_jax.runtime.console import say, timed
-from dmcf_jax.runtime.random_keys import stream, training_keys
+from dmcf_jax.runtime.console import log, log_time
+from dmcf_jax.runtime.random_keys import named_key, training_keys
 from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.init_from import overlay, start_from
 from dmcf_jax.training.loop import Loop
@@ -90,7 +90,7 @@ def _disk_told(workdir):
 
 def _go_back(checkpoints, step):
     for path in checkpoints.set_aside_after(step):
-        say(f"going back to step {step}: moved a later checkpoint to {path}")
+        log(f"going back to step {step}: moved a later checkpoint to {path}")
 
 
 def _hold_out(config, store):
@@ -102,7 +102,7 @@ def _hold_out(config, store):
 def _write_classes(workdir: Path, store: ImageStore, table: IdentityTable) -> None:
     """Write which identity each class stands for: class c is the c-th of the list."""
     identities = store.identity[table.rows[0, :, 0]].tolist()
-    run_folder.write_atomically(workdir / "classes.json", json.dumps(identities) + "\n")
+    write_atomically(workdir / "classes.json", json.dumps(identities) + "\n")
 
 
 def _run(config, workdir, store, held_out, table, devices, guards):
@@ -112,18 +112,20 @@ def _run(config, workdir, store, held_out, table, devices, guards):
     start, steps = (checkpoints.steps() or [0])[-1], config.train.steps
     if start >= steps:
         _claim(config, workdir, store, table, state)
-        say(f"{workdir} is trained: it stands at step {start} of {steps}.")
+        log(f"{workdir} is trained: it stands at step {start} of {steps}.")
         return state
     feed = _make_feed(config, store, table, devices)
     sources = feed.sources(start)
-    keys = mesh.put(training_keys(config.seed), mesh.replicated(devices))
+    keys = mesh.shard(training_keys(config.seed), mesh.replicated(devices))
     source = next(sources)
     step_fn = feed.bind(from_config.build_train_step(config, model))
     jitted = jax.jit(step_fn, donate_argnums=0, out_shardings=mesh.replicated(devices))
     lowered = jitted.lower(state, source, keys)
     # Only now is the folder this run's: weights that cannot be read leave it free.
     _claim(config, workdir, store, table, state)
-    with timed(f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"):
+    with log_time(
+        f"compiling the training step for {devices.size} x {jax.devices()[0].device_kind}"
+    ):
         compiled = lowered.compile(compiler_options=compiler_options.training())
     hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
     judge = make_judge(config, model, held_out, devices)
@@ -135,7 +137,7 @@ def _claim(config, workdir, store, table, state):
     if hosts.is_first():
         run_folder.claim(workdir, config)
         _write_classes(workdir, store, table)
-    say(parameter_table(state.params))
+    log(parameter_table(state.params))
 
 
 def _start_state(config, model, devices, checkpoints) -> TrainState:
@@ -145,15 +147,15 @@ def _start_state(config, model, devices, checkpoints) -> TrainState:
     everywhere = mesh.replicated(devices)
     if checkpoints.steps():
         shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
-        state = checkpoints.load(mesh.placed(shapes, everywhere))
-        say(f"continuing from the checkpoint of step {int(state.step)}")
+        state = checkpoints.load(mesh.with_sharding(shapes, everywhere))
+        log(f"continuing from the checkpoint of step {int(state.step)}")
         return state
     create = jax.jit(
         lambda normals, given: make_state(overlay(cut(variables, normals), given), optimizer),
         out_shardings=everywhere,
     )
     given = _given_weights(config, variables)
-    return create(draw_normals(variables, stream(config.seed, "init"), everywhere), given)
+    return create(draw_normals(variables, named_key(config.seed, "init"), everywhere), given)
 
 
 def _given_weights(config, shapes) -> dict:
@@ -161,12 +163,12 @@ def _given_weights(config, shapes) -> dict:
     if config.init_from:
         given, notes = start_from(shapes, config.init_from)
         for note in [f"starting from the weights of {config.init_from}", *notes]:
-            say(note)
+            log(note)
         return given
     if not config.model.pretrained:
-        say("NOTE: both streams start at random weights (model.pretrained is empty).")
+        log("NOTE: both streams start at random weights (model.pretrained is empty).")
         return {}
-    say(f"both streams start from {config.model.pretrained}")
+    log(f"both streams start from {config.model.pretrained}")
     sizes, width = tuple(config.model.stage_sizes), config.model.width
     return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
 
@@ -175,7 +177,7 @@ def _make_feed(config, store, table, devices):
     P, K = config.sampler.P, config.sampler.K
     memory = device_memory(jax.devices()[0])
     placement = choose_placement(config.data.placement, store.images.nbytes, memory)
-    say(f"{len(store.images)} training images ({store.images.nbytes / 1e6:.0f} MB): {placement}")
+    log(f"{len(store.images)} training images ({store.images.nbytes / 1e6:.0f} MB): {placement}")
     if placement == "device":
         return DeviceFeed(store.images, table, P, K, devices)
     return HostFeed(store.images, table, P, K, devices, training_keys(config.seed).sampling)

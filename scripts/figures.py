@@ -24,13 +24,13 @@ def main() -> None:
     from dmcf_jax.errors import UserError
     from dmcf_jax.reports.figures.draw import draw
     from dmcf_jax.reports.figures.material import Choices
-    from dmcf_jax.runtime.console import say
+    from dmcf_jax.runtime.console import log
 
     if not _WORKDIR.value:
         raise UserError("name --workdir, the folder of a run or of an experiment")
     choices = Choices(_PAIRS.value, _IDENTITIES.value)
     paths = draw(_FIGURE.value, _WORKDIR.value, _OUT.value, choices)
-    say("\n".join(f"wrote {path}" for path in paths))
+    log("\n".join(f"wrote {path}" for path in paths))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the golden tensors of tests/test_golden.py with PyTorch (needs the `torch` extra).
+"""Make the golden tensors of tests/golden with PyTorch (needs the `torch` extra).
 
 python scripts/make_golden.py
 """
@@ -12,7 +12,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import golden_network as network  # noqa: E402
+from support import golden_network as network  # noqa: E402
 
 from benchmarks import torch_dmcf  # noqa: E402
 

@@ -22,7 +22,7 @@ from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.train import train
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 OVERRIDES = {
     "data.pad": 2,
     "model.shared_from": "layer1",
@@ -159,7 +159,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
 
 def test_evaluation_writes_both_directions(whole_run):
     results = evaluate.evaluate(whole_run)
-    assert [r["protocol"] for r in results] == list(evaluate.USUAL["regdb"])
+    assert [r["protocol"] for r in results] == list(DEFAULT_PROTOCOLS["regdb"])
     for result in results:
         written = json.loads((whole_run / f"evaluation/{result['protocol']}.json").read_text())
         assert written["checkpoint"] == {"step": 8, "chosen_by": "last"}

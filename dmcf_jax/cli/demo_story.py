@@ -7,16 +7,16 @@ from ml_collections import ConfigDict
 from dmcf_jax.config import build as from_config
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
-from dmcf_jax.evaluate import USUAL, embed_split, score
-from dmcf_jax.evaluation.protocols import find_protocol
+from dmcf_jax.evaluate import embed_split, score
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
 from dmcf_jax.evaluation.results import write_report
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import pictures
 from dmcf_jax.reports.figures.ranked_lists import ranked_lists
 from dmcf_jax.reports.figures.training_curves import training_curves
 from dmcf_jax.runs.load import load_trained, untrained
 from dmcf_jax.runs.metrics_log import read_metrics
-from dmcf_jax.runtime.console import say, timed
+from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.train import train
 
 
@@ -29,12 +29,12 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
         identities: made-up people; half of them are trained on, half tested.
     """
     config.data.data_dir = str(folder / f"data_{identities}")
-    with timed(f"rendering and preparing {identities} made-up people"):
+    with log_time(f"rendering and preparing {identities} made-up people"):
         prepare_synthetic("regdb", identities, config.seed, config.data.data_dir, trial="1")
     workdir = folder / "run"
     train(config, workdir)
     store = from_config.load_split(config, ("test",))
-    protocols = [find_protocol(name) for name in USUAL["regdb"]]
+    protocols = [find_protocol(name) for name in DEFAULT_PROTOCOLS["regdb"]]
     scores = {}
     for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):
         embeddings = embed_split(model, store, None)
@@ -43,13 +43,13 @@ def run_demo(config: ConfigDict, folder: Path, identities: int) -> list[dict]:
         write_report(result, workdir / "evaluation")
     drawn = [
         path
-        for query in range(len(NAMES))
+        for query in range(len(MODALITIES))
         for path in ranked_lists(embeddings, store, query, workdir)
     ]
     lines = read_metrics(workdir / "metrics.jsonl")
     drawn += training_curves(lines, weighting_start(config), workdir)
     print(comparison_table(scores["trained"], scores["untrained"]))
-    say("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
+    log("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
     return scores["trained"]
 
 

@@ -14,7 +14,7 @@ from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import GROUPS, make_optimizer, make_schedule
 from dmcf_jax.methods.dmcf.train_step import Recipe, make_train_step
 from dmcf_jax.runtime import hosts
-from dmcf_jax.runtime.random_keys import stream
+from dmcf_jax.runtime.random_keys import named_key
 
 
 def build_model(config: ConfigDict, identities: int, form: str | None = None) -> DMCF:
@@ -101,5 +101,5 @@ def held_out_identities(config: ConfigDict, identity: np.ndarray) -> np.ndarray:
         return np.empty(0, identity.dtype)
     identities = np.unique(identity)
     count = max(2, round(train.held_out * len(identities)))
-    order = jax.random.permutation(stream(config.seed, "held-out"), len(identities))
+    order = jax.random.permutation(named_key(config.seed, "held-out"), len(identities))
     return np.sort(identities[np.asarray(order[:count])])

@@ -11,7 +11,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.reader import Records
 from dmcf_jax.errors import UserError
-from dmcf_jax.runtime import progress_lines as progress
+from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
 LABELS = ("identity", "camera", "modality", "path")
@@ -70,7 +70,7 @@ def decode_records(
         return done
 
     starts = range(0, len(splits), ROWS_AT_ONCE)
-    with progress.bar("decoding images", len(splits), show) as advance:
+    with progress_bar("decoding images", len(splits), show) as advance:
         columns = _collect(map_in_threads(block, starts), splits, expected, advance)
     integers = {label: np.array(columns[label], np.int32) for label in LABELS[:-1]}
     return {**integers, "path": np.array(columns["path"], np.str_)}

@@ -13,9 +13,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array
 
-from dmcf_jax.data.identity_sampler import IdentityTable, draw_batch
-from dmcf_jax.methods.dmcf.train_step import PairBatch
-from dmcf_jax.runtime.devices import by_row, put, replicated
+from dmcf_jax.data.identity_sampler import IdentityTable, PairBatch, draw_batch
+from dmcf_jax.runtime.devices import by_row, replicated, shard
 
 # Share of a device's memory that training images may take when placement is 'auto'.
 IMAGE_SHARE = 0.35
@@ -53,7 +52,7 @@ class DeviceFeed:
     def __init__(self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh):
         """Put `images` uint8 [n h w 3] and `table` on the devices of `mesh`."""
         self._everywhere, self._rows = replicated(mesh), by_row(mesh)
-        self._source = put((images, table), self._everywhere)
+        self._source = shard((images, table), self._everywhere)
         self._shape = (P, K)
 
     def sources(self, start: int) -> Iterator[tuple]:
@@ -102,7 +101,7 @@ class HostFeed:
             self._table, self._key, jax.device_put(np.int32(step), self._cpu), *self._shape
         )
         visible, infrared, labels = (np.asarray(part) for part in rows)
-        labels = put(labels, self._everywhere)
+        labels = shard(labels, self._everywhere)
         return PairBatch(self._gather(visible), self._gather(infrared), labels)
 
     def _gather(self, rows):

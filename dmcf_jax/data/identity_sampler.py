@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, UInt8
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.modality import INFRARED, NAMES, VISIBLE
+from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
 
 
 class IdentityTable(NamedTuple):
@@ -34,6 +34,14 @@ class Batch(NamedTuple):
     labels: Array
 
 
+class PairBatch(NamedTuple):
+    """Images of b pairs, uint8, and their classes; pair i shows one person twice."""
+
+    visible: UInt8[Array, "b h w 3"]
+    infrared: UInt8[Array, "b h w 3"]
+    labels: Int[Array, " b"]
+
+
 def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> IdentityTable:
     """Tabulate the images of every identity that is present in both modalities.
 
@@ -48,7 +56,7 @@ def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> Identi
     rows = {m: _rows_by_identity(identity, modality, m) for m in (VISIBLE, INFRARED)}
     classes = sorted(set(rows[VISIBLE]) & set(rows[INFRARED]))
     if len(classes) < P:
-        alone = ", ".join(f"{len(rows[m])} in {NAMES[m]}" for m in rows)
+        alone = ", ".join(f"{len(rows[m])} in {MODALITIES[m]}" for m in rows)
         raise UserError(
             f"sampler.P is {P}, but only {len(classes)} identities have images in both modalities "
             f"({alone}). Lower --config.sampler.P to at most {len(classes)} or train on more data."

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8, UInt64
 
-from dmcf_jax.runtime import files as unfinished
+from dmcf_jax.runtime.files import sibling_folder
 from dmcf_jax.runtime.threads import map_in_threads
 
 ROWS = 64  # hashed at a time
@@ -102,7 +102,7 @@ def write_cache(
     Raises:
       OSError: no space, no permission. Nothing is left behind.
     """
-    with unfinished.sibling(folder) as made:
+    with sibling_folder(folder) as made:
         digest, labels = _write_images(made / "images.npy", stamp["shape"], fill)
         np.savez(made / "labels.npz", **labels)
         written = {

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.runs.folder import write_atomically
+from dmcf_jax.runtime.files import write_atomically
 
 TOLERANCE = 0.005  # half a percent
 RANKS = ("1", "5", "10", "20")

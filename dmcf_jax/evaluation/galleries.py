@@ -46,7 +46,7 @@ class Selection:
     shots: int | None = None
 
     def __str__(self) -> str:
-        what = f"{modality.NAMES[self.modality]} images"
+        what = f"{modality.MODALITIES[self.modality]} images"
         if self.cameras:
             what += f" of cameras {', '.join(map(str, self.cameras))}"
         if self.draw == "all":

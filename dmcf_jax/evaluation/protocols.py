@@ -27,7 +27,18 @@ from jaxtyping import Int
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, Selection, directories, select
 from dmcf_jax.evaluation.permutations import Permutations
-from dmcf_jax.modality import INFRARED, NAMES, VISIBLE
+from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
+
+# What papers report, evaluated when no protocol is named.
+DEFAULT_PROTOCOLS = {
+    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
+    "sysu_mm01": (
+        "sysu_mm01/all/single/python-seeded",
+        "sysu_mm01/indoor/single/python-seeded",
+    ),
+    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
+    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,14 +166,14 @@ def _plain():
         yield Protocol(
             name=f"plain/{_direction(query)}",
             dataset="",
-            description=f"all {NAMES[query]} images query all {NAMES[1 - query]} images",
+            description=f"all {MODALITIES[query]} images query all {MODALITIES[1 - query]} images",
             queries=Selection(query),
             gallery=Selection(1 - query),
         )
 
 
 def _direction(query):
-    return f"{NAMES[query]}-to-{NAMES[1 - query]}"
+    return f"{MODALITIES[query]}-to-{MODALITIES[1 - query]}"
 
 
 _PROTOCOLS = {

@@ -16,7 +16,8 @@ import numpy as np
 import dmcf_jax
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
+from dmcf_jax.runtime.files import write_atomically
 
 RANKS = (1, 5, 10, 20)
 MUST_AGREE = ("protocol", "definition", "options", "metric", "max_rank")
@@ -58,7 +59,7 @@ def _definition(protocol):
     definition = dataclasses.asdict(protocol)
     del definition["name"]
     for side in ("queries", "gallery"):
-        definition[side]["modality"] = NAMES[definition[side]["modality"]]
+        definition[side]["modality"] = MODALITIES[definition[side]["modality"]]
         definition[side]["cameras"] = list(definition[side]["cameras"] or ())
     return definition
 
@@ -205,22 +206,6 @@ def write_report(result: Mapping, folder: str | os.PathLike, name: str | None = 
         ".csv": cmc_csv(result).encode(),
         **cmc_figure([result]),
     }
-    try:
-        os.makedirs(os.path.dirname(stem), exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{os.path.dirname(stem)} cannot be made: {error.strerror}") from None
     for suffix, content in contents.items():
-        _write(stem + suffix, content)
+        write_atomically(stem + suffix, content, "Name another folder.")
     return [stem + suffix for suffix in contents]
-
-
-def _write(path, content):
-    unfinished = f"{path}.unfinished-{os.getpid()}"
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from dmcf_jax.cli.app import read_config
 from dmcf_jax.config.validate import validate
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluate import USUAL
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_ROWS, WHOLE
 from dmcf_jax.runs.collection import run_folder
 
@@ -57,7 +57,7 @@ class Run:
 
     def protocols(self) -> tuple[str, ...]:
         """Return the protocols by which it is evaluated."""
-        return USUAL[self.config.data.name]
+        return DEFAULT_PROTOCOLS[self.config.data.name]
 
 
 def plan(

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.standing import logged_step, seconds_a_step, seconds_left, standing
-from dmcf_jax.runtime.console import console, say
+from dmcf_jax.runtime.console import console, log
 
 SECONDS_BETWEEN_LOOKS = 5.0  # at the runs' folders, for the table on a terminal
 
@@ -27,7 +27,7 @@ class ProgressView:
         self._live = Live(console=console, refresh_per_second=1) if sys.stderr.isatty() else None
 
     def __enter__(self):
-        say(f"{len(self._runs)} runs, {self._done} of them finished")
+        log(f"{len(self._runs)} runs, {self._done} of them finished")
         if self._live:
             self._live.start()
         return self
@@ -43,7 +43,7 @@ class ProgressView:
                 self._started.add(job.run.name)
                 self._began[job.run.name] = time.monotonic()
                 if not self._live:
-                    say(f"{job.run.name}: {job.doing}")
+                    log(f"{job.run.name}: {job.doing}")
         if self._live and time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS:
             self._looked = time.monotonic()
             self._live.update(overview(self._runs, {job.run.name: job.doing for job in active}))
@@ -53,7 +53,7 @@ class ProgressView:
         seconds = time.monotonic() - self._began[job.run.name]
         self._done += job.problem is None
         how = "failed" if job.problem else f"finished in {spell_seconds(seconds)}"
-        say(f"[{self._done}/{len(self._runs)}] {job.run.name}: {how}")
+        log(f"[{self._done}/{len(self._runs)}] {job.run.name}: {how}")
 
 
 def overview(

@@ -10,8 +10,8 @@ from dmcf_jax.experiments.progress_view import overview
 from dmcf_jax.experiments.runner import run_missing
 from dmcf_jax.experiments.standing import seconds_a_step, standing
 from dmcf_jax.methods.dmcf.published import PROTOCOL
-from dmcf_jax.runs.folder import write_atomically
-from dmcf_jax.runtime.console import console, say, timed
+from dmcf_jax.runtime.console import console, log, log_time
+from dmcf_jax.runtime.files import write_atomically
 
 PEOPLE = 200  # made-up identities of --data=synthetic; half of them train
 
@@ -77,7 +77,7 @@ def _render(runs):
 
     data_dir = runs[0].config.data.data_dir
     for trial in sorted({run.trial for run in runs}):
-        with timed(f"rendering and preparing {PEOPLE} made-up people, split {trial}"):
+        with log_time(f"rendering and preparing {PEOPLE} made-up people, split {trial}"):
             prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
 
 
@@ -88,7 +88,7 @@ def _list(runs: Sequence[Run]) -> None:
         from benchmarks.train_step import make_step
 
         config = runs[-1].config  # the whole method, where the table has it
-        with timed("no run has begun: measuring one training step on this machine"):
+        with log_time("no run has begun: measuring one training step on this machine"):
             measured = {"": min(seconds_of(make_step(config), 3))}
         console.print(overview(runs, by_row=measured))
     else:
@@ -110,5 +110,5 @@ def write_tables(table: int, workdir: Path, runs: Sequence[Run]) -> str:
     for suffix, content in ((".md", text), (".csv", tables.as_csv(sections))):
         path = workdir / f"table_{table}{suffix}"
         write_atomically(path, content)
-        say(f"wrote {path}")
+        log(f"wrote {path}")
     return text

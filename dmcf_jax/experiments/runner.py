@@ -18,7 +18,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.progress_view import ProgressView
 from dmcf_jax.experiments.standing import standing
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log
 
 POLL_SECONDS = 0.5
 SHOWN_LINES = 8  # of a failed run's log
@@ -150,7 +150,7 @@ def _stopping(active: list[Job]) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
         if active:
-            say(f"{len(active)} runs save and end; the same command goes on from there ...")
+            log(f"{len(active)} runs save and end; the same command goes on from there ...")
         for end in (Job.ask_to_end, Job.stop):  # all save at the same time
             for job in active:
                 end(job)

@@ -21,10 +21,10 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.stablehlo import make_embed, verify
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
-from dmcf_jax.weights.read import renamed_when_whole
+from dmcf_jax.runtime.files import atomic_path
 
 OPSET = 18
 INSTALL = """\
@@ -54,7 +54,10 @@ def export_onnx(trained: TrainedModel, folder: Path) -> None:
     model = float32_model(trained)
     with contextlib.ExitStack() as stack:
         places = {
-            name: stack.enter_context(renamed_when_whole(folder / f"{name}.onnx")) for name in NAMES
+            name: stack.enter_context(
+                atomic_path(folder / f"{name}.onnx", "Name another place with --out.")
+            )
+            for name in MODALITIES
         }
         for modality, place in places.items():
             place.write_bytes(_convert(trained, model, modality).SerializeToString())

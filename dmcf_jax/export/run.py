@@ -7,7 +7,7 @@ from dmcf_jax.export.onnx import export_onnx, require_converter
 from dmcf_jax.export.stablehlo import export_stablehlo
 from dmcf_jax.export.torch import export_torch
 from dmcf_jax.runs.load import TrainedModel, load_trained
-from dmcf_jax.runtime.console import timed
+from dmcf_jax.runtime.console import log_time
 
 PLACES = {"stablehlo": "dmcf.stablehlo.zip", "onnx": "onnx", "torch": "torch"}
 
@@ -34,7 +34,7 @@ def export_run(
         require_converter()
     trained = load_trained(workdir, step, best)
     path = Path(out) if out else Path(workdir) / "export" / PLACES[format]
-    with timed(f"writing and verifying {path}"):
+    with log_time(f"writing and verifying {path}"):
         _write(trained, format, path)
     return path
 

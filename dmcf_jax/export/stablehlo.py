@@ -26,10 +26,10 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.network import DMCF, unit_length
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path, tree_of
 from dmcf_jax.runs.load import TrainedModel
-from dmcf_jax.weights.read import renamed_when_whole
+from dmcf_jax.runtime.files import atomic_path
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 # How many images a file is tried on, and by how much they must be resized.
@@ -53,9 +53,9 @@ def export_stablehlo(trained: TrainedModel, path: Path, model: DMCF) -> None:
         UserError: if a file that was read back embeds otherwise.
     """
     weights = leaves_by_path(jax.device_get(trained.variables))
-    with renamed_when_whole(path) as temporary:
+    with atomic_path(path, "Name another place with --out.") as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:
-            for modality in NAMES:
+            for modality in MODALITIES:
                 exported = _export(make_embed(trained, model, modality), weights)
                 archive.writestr(f"{modality}.stablehlo", exported.serialize())
             archive.writestr("weights.safetensors", safetensors.numpy.save(weights))
@@ -73,7 +73,7 @@ def load_exported(path: str | Path) -> Callable[[np.ndarray, str], Array]:
         UserError: if the file is missing or damaged; by `embed`, for other images or modalities.
     """
     weights = jax.device_put(read_exported_weights(path))
-    functions = {name: _read_part(path, f"{name}.stablehlo", _deserialize) for name in NAMES}
+    functions = {name: _read_part(path, f"{name}.stablehlo", _deserialize) for name in MODALITIES}
 
     def embed(images, modality):
         check_input(images, modality)
@@ -106,8 +106,8 @@ def _read_part(path, name, decode):
 
 def check_input(images: np.ndarray, modality: str) -> None:
     """Refuse what an exported run does not take."""
-    if modality not in NAMES:
-        raise UserError(f"the modality is {modality!r}, expected one of {', '.join(NAMES)}.")
+    if modality not in MODALITIES:
+        raise UserError(f"the modality is {modality!r}, expected one of {', '.join(MODALITIES)}.")
     shape, dtype = np.shape(images), getattr(images, "dtype", type(images).__name__)
     if len(shape) != 4 or shape[-1] != 3 or dtype != np.uint8:
         raise UserError(f"images are {dtype} {shape}, expected uint8 [n, height, width, 3].")
@@ -170,7 +170,7 @@ def verify(embed: Callable, trained: TrainedModel, model: DMCF) -> None:
     weights = leaves_by_path(jax.device_get(trained.variables))
     height, width = trained.config.data.size
     draw, rounding = np.random.default_rng(0), TOLERANCE[jnp.dtype(model.dtype).name]
-    for modality in NAMES:
+    for modality in MODALITIES:
         reference = jax.jit(make_embed(trained, model, modality))
         for count, more in VERIFIED:
             shape = (count, height + more, width - more // 2, 3)

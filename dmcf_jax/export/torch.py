@@ -14,7 +14,7 @@ from safetensors import safe_open
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import STAGES
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.weights.imagenet import load_resnet
 from dmcf_jax.weights.read import read_weights, write_safetensors
 from dmcf_jax.weights.torch_names import from_torch, to_torch
@@ -32,7 +32,7 @@ def export_torch(model: DMCF, variables: dict, folder: Path) -> None:
     variables = jax.device_get(variables)
     shared = sorted(variables["params"].get("shared", {}))
     facts = {SHARED: " ".join(shared), "format": "pt"}
-    for modality in NAMES:
+    for modality in MODALITIES:
         path = folder / f"{modality}.safetensors"
         write_safetensors(path, to_torch(one_stream(variables, modality)), facts)
         _verify(model, variables, modality, path)
@@ -53,13 +53,15 @@ def one_stream(variables: dict, modality: str) -> dict:
 
 def read_export(folder: Path) -> dict:
     """Return the variables of a DMCF from the files of `export_torch`."""
-    missing = [name for name in (*NAMES, "heads") if not (folder / f"{name}.safetensors").exists()]
+    missing = [
+        name for name in (*MODALITIES, "heads") if not (folder / f"{name}.safetensors").exists()
+    ]
     if missing:
         raise UserError(f"{folder} lacks {', '.join(missing)} (.safetensors). Export it again.")
     with safe_open(folder / "visible.safetensors", "np") as file:
         shared = ((file.metadata() or {}).get(SHARED) or "").split()
     variables = from_torch(read_weights(folder / "heads.safetensors"))
-    for modality in NAMES:
+    for modality in MODALITIES:
         stream = from_torch(read_weights(folder / f"{modality}.safetensors"))
         for collection, parts in stream.items():
             for name, part in parts.items():

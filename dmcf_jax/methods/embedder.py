@@ -10,9 +10,9 @@ from jaxtyping import Float, Int, UInt8
 
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.methods.dmcf.network import DMCF, unit_length
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.runtime import compiler_options
-from dmcf_jax.runtime.devices import by_row, put, replicated
+from dmcf_jax.runtime.devices import by_row, replicated, shard
 from dmcf_jax.runtime.threads import map_in_threads
 
 
@@ -33,7 +33,7 @@ class Embedder:
         self._everywhere = replicated(mesh)
         self._batch_size = -(-batch_size // mesh.size) * mesh.size
         self._rows = by_row(mesh)
-        self._embed = [self._jitted(model, name, flip, mesh) for name in NAMES]
+        self._embed = [self._jitted(model, name, flip, mesh) for name in MODALITIES]
         self._programs = {}
 
     @staticmethod
@@ -66,10 +66,10 @@ class Embedder:
             modality: 0 visible, 1 infrared.
             progress: called with (batches done, all batches).
         """
-        variables = put(variables, self._everywhere)
+        variables = shard(variables, self._everywhere)
         batches = [
             (number, rows)
-            for number in range(len(NAMES))
+            for number in range(len(MODALITIES))
             for rows in _in_chunks(np.flatnonzero(modality == number), self._batch_size)
         ]
         shape = (self._batch_size, *images.shape[1:])

@@ -1,7 +1,7 @@
 """Convolution and max pooling with PyTorch's padding, in the form that the backend runs fastest.
 
 This is the one place where a form is chosen. All forms give the same values up to the order of
-float32 sums; `tests/test_convolution.py` holds them against each other.
+float32 sums; `tests/models/test_convolution.py` holds them against each other.
 """
 
 from functools import partial

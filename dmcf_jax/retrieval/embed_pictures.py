@@ -19,8 +19,7 @@ from dmcf_jax.retrieval.embedding_set import (
 )
 from dmcf_jax.retrieval.model import BATCH, LoadedModel
 from dmcf_jax.retrieval.picture_list import ImageList
-from dmcf_jax.runtime import progress_lines as progress
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log, progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
 SHARD_ROWS = 8192
@@ -61,7 +60,7 @@ def embed_files(
         return EmbeddingSet(folder)
     starts = range(0, len(images.rows), shard_rows)
     bad: list[str] = []
-    with progress.bar("embedding", len(images.rows), show) as advance:
+    with progress_bar("embedding", len(images.rows), show) as advance:
         for number, start in enumerate(starts):
             rows = images.rows[start : start + shard_rows]
             if shard_path(folder, number).exists():
@@ -203,5 +202,5 @@ def _finish(folder: Path, manifest: dict) -> None:
     if not sum(counts):
         raise UserError(f"none of the {len(skipped)} pictures can be read; nothing was embedded")
     for path, reason in skipped.items():
-        say(f"skipped: {path} {reason}")
+        log(f"skipped: {path} {reason}")
     write_manifest(folder, manifest | {"complete": True, "rows": counts, "skipped": skipped})

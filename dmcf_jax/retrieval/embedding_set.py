@@ -7,7 +7,6 @@ shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality as te
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from jaxtyping import Float
 import dmcf_jax
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import LoadedModel
-from dmcf_jax.runs.folder import write_atomically
+from dmcf_jax.runtime.files import write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")
@@ -51,24 +50,15 @@ def shard_path(folder: Path, number: int) -> Path:
 
 def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write one shard beside `path` and rename it, so that it is whole or not there."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.incomplete")
-    try:
+    with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest whole or not at all."""
-    try:
-        write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror or error})") from None
+    text = json.dumps(manifest, indent=1) + "\n"
+    write_atomically(folder / "manifest.json", text, "Name another place with --out.")
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

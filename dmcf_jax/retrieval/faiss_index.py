@@ -1,8 +1,6 @@
 """Approximate search by a faiss index, for galleries too large for the exact one."""
 
 import hashlib
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,9 +48,8 @@ def _read_or_build(faiss: Any, gallery: EmbeddingSet, factory: str) -> Any:
     if path.exists():
         return faiss.read_index(str(path))
     index = _build(faiss, gallery, factory)
-    temporary = Path(f"{path}.{os.getpid()}.incomplete")
-    faiss.write_index(index, str(temporary))
-    os.replace(temporary, path)
+    with atomic_path(path, "Search without --index.") as temporary:
+        faiss.write_index(index, str(temporary))
     return index
 
 

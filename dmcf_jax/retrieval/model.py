@@ -23,7 +23,7 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.errors import UserError
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
 from dmcf_jax.runtime.threads import map_in_threads
@@ -128,8 +128,8 @@ def _filled_up(images: np.ndarray) -> np.ndarray:
 
 def check_modality(modality: str) -> None:
     """Raise UserError unless `modality` is 'visible' or 'infrared'."""
-    if modality not in NAMES:
-        raise UserError(f"modality {modality!r} is not known: say {' or '.join(NAMES)}")
+    if modality not in MODALITIES:
+        raise UserError(f"modality {modality!r} is not known: say {' or '.join(MODALITIES)}")
 
 
 def load_model(source: str | Path, step: int | None = None, best: bool = False) -> LoadedModel:
@@ -159,7 +159,7 @@ def model_of(trained: TrainedModel, source: str) -> LoadedModel:
     embedder = embedder_of(trained.model, BATCH, settings.flip)
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
-        kinds = np.full(len(images), NAMES.index(modality))
+        kinds = np.full(len(images), MODALITIES.index(modality))
         return embedder(trained.variables, images, kinds)
 
     def shape(variables: dict, images: jax.Array) -> jax.Array:

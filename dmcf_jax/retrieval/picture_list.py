@@ -10,7 +10,7 @@ from dmcf_jax.data.datasets import listing as tree
 from dmcf_jax.data.datasets import own_table
 from dmcf_jax.data.datasets.own_table import OwnRow
 from dmcf_jax.errors import UserError
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def list_images(
       UserError: there are none, their modality is not known, or all faulty rows at once.
     """
     path = Path(source)
-    if modality is not None and modality not in NAMES:
-        raise UserError(f"modality '{modality}' is not known: say {' or '.join(NAMES)}")
+    if modality is not None and modality not in MODALITIES:
+        raise UserError(f"modality '{modality}' is not known: say {' or '.join(MODALITIES)}")
     if not path.exists():
         raise UserError(f"{flag}={source} does not exist; give a picture, a folder or a CSV file")
     problems: list[str] = []
@@ -61,7 +61,7 @@ def list_images(
     if any(not (modality or row.modality) for row in rows):
         raise UserError(
             f"it is not known of {flag}={source} whether its pictures are visible or infrared; "
-            f"the network treats them differently: add {modality_flag}={' or '.join(NAMES)}"
+            f"the network treats them differently: add {modality_flag}={' or '.join(MODALITIES)}"
         )
     return ImageList(
         own_table.root_of(path).absolute(),

@@ -28,7 +28,7 @@ import dmcf_jax
 from dmcf_jax.runtime import hosts
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.errors import UserError
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
@@ -88,7 +88,7 @@ def locked(workdir: Path) -> Iterator[Held]:
                 f"another process is training in {workdir}. Wait for it or name another --workdir."
             ) from None
         except OSError as error:  # some network disks have no locks
-            say(f"NOTE: {workdir} cannot be locked ({error.strerror}): start no second run there.")
+            log(f"NOTE: {workdir} cannot be locked ({error.strerror}): start no second run there.")
         yield Held(workdir, handle)
 
 
@@ -96,17 +96,6 @@ def _sign(handle):
     handle.truncate(0)
     handle.write(f"process {os.getpid()} of {socket.gethostname()}, {time.time_ns()}\n")
     handle.flush()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` beside `path` and rename it, so that no half file is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".incomplete")
-    with open(temporary, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def refuse_other_config(workdir: Path, config: ConfigDict) -> None:

@@ -16,7 +16,7 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
-from dmcf_jax.runtime.random_keys import stream
+from dmcf_jax.runtime.random_keys import named_key
 from dmcf_jax.methods.dmcf.train_step import make_state
 
 
@@ -81,7 +81,7 @@ def untrained(workdir: str | Path) -> TrainedModel:
     """Return the network of a run as it was before its first step."""
     config, model = _network_of(workdir)
     shapes = variable_shapes(model, tuple(config.data.size))
-    variables = cut(shapes, draw_normals(shapes, stream(config.seed, "init")))
+    variables = cut(shapes, draw_normals(shapes, named_key(config.seed, "init")))
     return TrainedModel(config, model, variables, 0, "untrained")
 
 
@@ -101,4 +101,4 @@ def _empty_state(config, model):
     variables = variable_shapes(model, tuple(config.data.size))
     optimizer = from_config.build_optimizer(config)
     shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
-    return mesh.placed(shapes, mesh.replicated(mesh.make_mesh()))
+    return mesh.with_sharding(shapes, mesh.replicated(mesh.make_mesh()))

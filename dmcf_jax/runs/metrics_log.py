@@ -123,9 +123,7 @@ def keep_lines_until(path: Path, start: int) -> None:
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     kept = [line for line in lines if _step_of(line) <= start]
-    temporary = path.with_name(path.name + ".incomplete")
-    temporary.write_text("".join(line + "\n" for line in kept))
-    os.replace(temporary, path)
+    write_atomically(path, "".join(line + "\n" for line in kept))
 
 
 def _step_of(line: str) -> float:

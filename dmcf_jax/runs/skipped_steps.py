@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runs.metrics_log import keep_lines_until, read_metrics
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log
 
 
 class SkippedSteps:
@@ -35,5 +35,5 @@ class SkippedSteps:
         if hosts.is_first():
             with open(self._path, "a") as file:
                 file.write(json.dumps({"step": step, "not_finite": bad}) + "\n")
-        say(f"step {step} left out ({self.count} of {self._allowed}): {', '.join(bad)}")
+        log(f"step {step} left out ({self.count} of {self._allowed}): {', '.join(bad)}")
         return True

@@ -1,88 +1,73 @@
-"""What a person sees of a run: status lines, then a bar, or plain lines without a terminal."""
+"""What a person sees of a command: log lines, and progress as a bar or as plain lines."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dmcf_jax.runs.metrics_log import reading_order
+# Without a terminal: seconds between two lines, so that a log file stays short.
+SECONDS_BETWEEN_LINES = 20.0
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     """Print one line for the person at the screen (stderr; stdout is for results)."""
     console.print(message, markup=False)
 
 
 @contextmanager
-def timed(doing: str) -> Iterator[None]:
-    """Say what begins and, when it is done, how long it took."""
-    say(f"{doing} ...")
+def log_time(doing: str) -> Iterator[None]:
+    """Log what begins and, when it is done, how many seconds it took."""
+    log(f"{doing} ...")
     start = time.perf_counter()
     yield
-    say(f"{doing}: {time.perf_counter() - start:.1f} s")
+    log(f"{doing}: {time.perf_counter() - start:.1f} s")
 
 
 @contextmanager
-def counting(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function (done, total) that shows how far something is."""
-    if not sys.stderr.isatty():
-        yield _plain_counter(doing)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task(doing)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def progress(doing: str, show: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Yield `update(done, total)`, which shows how far something is; silent unless `show`.
+
+    For work that knows its total only once it has begun.
+    """
+    with ExitStack() as stack:
+        advance, last = None, 0
+
+        def update(done: int, total: int) -> None:
+            nonlocal advance, last
+            advance = advance or stack.enter_context(progress_bar(doing, total, show))
+            advance(done - last)
+            last = done
+
+        yield update
 
 
-def _plain_counter(doing):
-    """Lines at each quarter, so that a log file stays short."""
-    said = set()
+@contextmanager
+def progress_bar(doing: str, total: int, show: bool = True) -> Iterator[Callable[[int], None]]:
+    """Yield `advance(n)`, which moves a bar towards `total`; silent unless `show`."""
+    if not show or not total:
+        yield lambda n: None
+    elif not sys.stderr.isatty():
+        yield _plain_lines(doing, total)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+            task = bar.add_task(doing, total=total)
+            yield lambda n: bar.advance(task, n)
 
-    def count(done, total):
-        quarter = 4 * done // max(total, 1)
-        if quarter not in said:
-            said.add(quarter)
-            say(f"{doing}: {done} of {total}")
 
-    return count
+def _plain_lines(doing: str, total: int) -> Callable[[int], None]:
+    done, last = 0, time.monotonic()
 
+    def advance(n: int) -> None:
+        nonlocal done, last
+        done += n
+        if done >= total or time.monotonic() - last > SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            log(f"{doing}: {done} of {total}")
 
-class TrainingDisplay:
-    """Progress of training: step, ETA, images/s, data-wait %, loss and sigmas."""
-
-    def __init__(self, start: int, steps: int):
-        """Show a bar on a terminal; elsewhere each `show` prints a line."""
-        self._live = sys.stderr.isatty()
-        self._steps = steps
-        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, TextColumn("{task.description}"), console=console)
-        self._task = self._bar.add_task("", total=steps, completed=start)
-        if self._live:
-            self._bar.start()
-
-    def advance(self, step: int) -> None:
-        """Move the bar to `step`."""
-        self._bar.update(self._task, completed=step)
-
-    def show(self, step: int, scalars: dict, seconds_left: float) -> None:
-        """Show the scalars of a logged step."""
-        names = sorted((k for k in scalars if k.startswith("sigma_")), key=reading_order)
-        sigma = ":".join(f"{scalars[name]:.3f}" for name in names)
-        text = (
-            f"loss {scalars['loss']:.3f} | sigma {sigma} | "
-            f"{scalars['images_per_second']:.0f} images/s | "
-            f"data wait {100 * scalars['data_wait']:.1f}%"
-        )
-        self._bar.update(self._task, completed=step, description=text)
-        if not self._live:
-            say(f"step {step}/{self._steps} | ETA {seconds_left:.0f} s | {text}")
-
-    def close(self) -> None:
-        """Stop drawing."""
-        if self._live:
-            self._bar.stop()
+    return advance

@@ -109,14 +109,14 @@ def by_column(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(None, "data"))
 
 
-def placed(shapes: Any, sharding: NamedSharding) -> Any:
+def with_sharding(shapes: Any, sharding: NamedSharding) -> Any:
     """Return a tree of shapes that says where their arrays shall lie."""
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
     )
 
 
-def put(tree: Any, sharding: NamedSharding) -> Any:
+def shard(tree: Any, sharding: NamedSharding) -> Any:
     """Return `tree` under `sharding`; every process holds the whole and sends only its part."""
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
@@ -132,7 +132,7 @@ def _assembled(leaf, sharding):
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
-def fetch(array: jax.Array) -> np.ndarray:
+def gather_to_host(array: jax.Array) -> np.ndarray:
     """Return `array` whole, on every process; all must ask for it."""
     if array.is_fully_addressable or array.is_fully_replicated:
         return np.asarray(array)

@@ -14,11 +14,11 @@ class Keys(NamedTuple):
     augmentation: Array
 
 
-def stream(seed: int, name: str) -> Array:
+def named_key(seed: int, name: str) -> Array:
     """Return the key of the stream `name`: independent of the other streams and of order."""
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
 
 def training_keys(seed: int) -> Keys:
     """Return the keys of sampling and augmentation."""
-    return Keys(stream(seed, "sampling"), stream(seed, "augmentation"))
+    return Keys(named_key(seed, "sampling"), named_key(seed, "augmentation"))

@@ -16,8 +16,9 @@ from dmcf_jax.runs.folder import Held
 from dmcf_jax.runs.metrics_log import open_metrics
 from dmcf_jax.runs.skipped_steps import SkippedSteps
 from dmcf_jax.runtime import hosts
-from dmcf_jax.runtime.console import TrainingDisplay, say
+from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.signals import Interruption
+from dmcf_jax.training.display import TrainingDisplay
 
 
 class NonFiniteLoss(UserError):
@@ -66,7 +67,7 @@ class Loop:
         finally:
             self._close()
         if self._interruption.reason:
-            say(
+            log(
                 f"{self._interruption.reason}: saved step {int(state.step)}; the same command "
                 "continues from there."
             )
@@ -102,7 +103,7 @@ class Loop:
                 raise UserError(
                     f"{error}. The same command continues from the last checkpoint."
                 ) from None
-            say(f"{error}; saving step {int(state.step)} ...")
+            log(f"{error}; saving step {int(state.step)} ...")
             self._finish(state)
             raise UserError(
                 f"{error}. Step {int(state.step)} is saved; once the images can be read again, the "
@@ -134,7 +135,7 @@ class Loop:
         """Judge the state, write the scores down and keep a checkpoint that knows them."""
         metrics = self._judge(state)
         self._scores.write(step, metrics)
-        say(f"step {step}: " + ", ".join(f"{k} {100 * v:.2f}%" for k, v in metrics.items()))
+        log(f"step {step}: " + ", ".join(f"{k} {100 * v:.2f}%" for k, v in metrics.items()))
         self._save(state, metrics)
 
     def _log(self, step):

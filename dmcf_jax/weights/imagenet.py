@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import STAGES
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.read import read_weights
 from dmcf_jax.weights.torch_names import from_torch, torch_shapes
@@ -68,7 +68,7 @@ def stream_weights(shapes: dict, resnet: dict) -> dict:
         collection: {
             name: {part: resnet[collection][part] for part in stream}
             for name, stream in streams.items()
-            if name in (*NAMES, "shared")
+            if name in (*MODALITIES, "shared")
         }
         for collection, streams in shapes.items()
     }

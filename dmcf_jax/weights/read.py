@@ -1,8 +1,5 @@
 """Any file of weights, read as float32 arrays by name: `.pth`, `.safetensors`, `hf://owner/name`."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +8,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.files import atomic_path
 from dmcf_jax.weights.torch_pickle import read_torch_file
 
 HUB = "hf://"
@@ -84,27 +82,6 @@ def _hub_reason(errors, error) -> str:
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray], facts: dict[str, str]) -> None:
     """Write `tensors` with `facts` as metadata, beside `path` first and renamed when whole."""
     whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    with renamed_when_whole(path) as temporary:
+    with atomic_path(path, "Name another place with --out.") as temporary:
         # Not by save_file, whose files only their owner may read.
         temporary.write_bytes(safetensors.numpy.save(whole, facts))
-
-
-@contextlib.contextmanager
-def renamed_when_whole(path: Path) -> Iterator[Path]:
-    """Yield a place beside `path` to write a file to, renamed at the end and removed on errors.
-
-    Raises:
-        UserError: if it cannot be written there.
-    """
-    temporary = path.with_name(path.name + ".incomplete")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}. Name another place with --out."
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

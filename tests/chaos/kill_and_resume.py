@@ -19,10 +19,13 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import tiny_run
 
-from dmcf_jax.runs.checkpoint import KEPT
-from dmcf_jax.runtime.checksums import checksum_problems
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, too
+
+from support import tiny_run  # noqa: E402
+
+from dmcf_jax.runs.checkpoint import KEPT  # noqa: E402
+from dmcf_jax.runtime.checksums import checksum_problems  # noqa: E402
 
 STEPS_A_KILL = 4  # enough that the run is not over before the last kill
 LONGEST_DELAY = 0.04  # seconds after a write began: longer than the write of the tiny run

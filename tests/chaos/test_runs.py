@@ -14,9 +14,9 @@ import time
 import jax
 import numpy as np
 import pytest
-import tiny_run
-from kill_and_resume import Watch, final_state, kill_and_resume
-from test_full_disk import fill, small_disk
+from chaos.kill_and_resume import Watch, final_state, kill_and_resume
+from runs.test_full_disk import fill, small_disk
+from support import tiny_run
 
 from dmcf_jax.runtime.checksums import checksum_problems
 

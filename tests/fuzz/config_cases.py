@@ -7,7 +7,7 @@ from unittest import mock
 from absl import flags
 from hypothesis import strategies as st
 from ml_collections import ConfigDict, config_flags
-from verdict import refusal
+from support.verdict import refusal
 
 from configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.cli import app as command_line

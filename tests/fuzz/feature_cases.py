@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
-from verdict import refusal
+from support.verdict import refusal
 
 from dmcf_jax.evaluation.score import score
 

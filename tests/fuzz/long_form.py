@@ -17,9 +17,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 def kinds() -> dict:
     """Return share of the cases, strategy and check of each kind."""
-    import config_cases
-    import feature_cases
-    import tree_cases
+    from fuzz import config_cases, feature_cases, tree_cases
 
     build = partial(config_cases.check_config, build=True)
     return {
@@ -32,7 +30,7 @@ def kinds() -> dict:
 
 def main() -> int:
     """Run the long form by the flags."""
-    from verdict import try_cases
+    from support.verdict import try_cases
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=2000)

@@ -1,10 +1,8 @@
 """Random bad input ends in success or in one message: the short form of long_form.py."""
 
-import config_cases
-import feature_cases
 import pytest
-import tree_cases
-from verdict import refusal, try_cases
+from fuzz import config_cases, feature_cases, tree_cases
+from support.verdict import refusal, try_cases
 
 from dmcf_jax.errors import UserError
 

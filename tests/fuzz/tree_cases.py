@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
-from trees import write_llcm, write_regdb, write_sysu_mm01
-from verdict import refusal
+from support.trees import write_llcm, write_regdb, write_sysu_mm01
+from support.verdict import refusal
 
 from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.records.prepare import prepare

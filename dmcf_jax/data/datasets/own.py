@@ -59,7 +59,7 @@ def inspect(source: str | Path, split_by_identity: float | None = None, seed: in
     if not listing.problems:
         _fill(listing, rows, splits, identities, cameras)
     named_cameras = {number: name for name, number in cameras.items()}
-    by_modality = {number: name for number, name in enumerate(modality.NAMES, 1)}
+    by_modality = {number: name for number, name in enumerate(modality.MODALITIES, 1)}
     return OwnData(
         listing, {n: name for name, n in identities.items()}, named_cameras or by_modality
     )
@@ -84,8 +84,8 @@ def _fill(listing, rows, splits, identities, cameras):
             Record(
                 row.path,
                 identities[row.identity],
-                cameras[row.camera] if cameras else 1 + modality.NAMES.index(row.modality),
-                modality.NAMES.index(row.modality),
+                cameras[row.camera] if cameras else 1 + modality.MODALITIES.index(row.modality),
+                modality.MODALITIES.index(row.modality),
             )
             for row, where in zip(rows, splits, strict=True)
             if where == split
@@ -135,7 +135,7 @@ def _drawn(rows: list[OwnRow], share: float, seed: int, listing: Listing) -> lis
 
 
 def _note_lonely(rows: list[OwnRow], listing: Listing) -> None:
-    seen = [{row.identity for row in rows if row.modality == kind} for kind in modality.NAMES]
+    seen = [{row.identity for row in rows if row.modality == kind} for kind in modality.MODALITIES]
     lonely = sorted(seen[0] ^ seen[1])
     if lonely:
         listing.notes.append(

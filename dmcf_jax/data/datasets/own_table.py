@@ -40,7 +40,7 @@ def root_of(source: str | Path) -> Path:
 
 def has_layout(folder: str | Path) -> bool:
     """Return whether a folder holds `visible` or `infrared`."""
-    return any(Path(folder, name).is_dir() for name in modality.NAMES)
+    return any(Path(folder, name).is_dir() for name in modality.MODALITIES)
 
 
 def read_rows(
@@ -67,7 +67,7 @@ def read_rows(
 
 def _tree_rows(root: Path, problems: list[str]) -> list[OwnRow]:
     rows = []
-    for kind in modality.NAMES:
+    for kind in modality.MODALITIES:
         for identity in tree.subfolders(root / kind):
             folder = f"{kind}/{identity}"
             for path in tree.images(root, folder, problems):
@@ -133,8 +133,8 @@ def _faults(root: Path, row: OwnRow, needed: Sequence[str]) -> Iterable[str]:
     for name in needed:
         if not getattr(row, name):
             yield f"{name} is empty"
-    if row.modality and row.modality not in modality.NAMES:
-        yield f"modality '{row.modality}', expected {' or '.join(modality.NAMES)}"
+    if row.modality and row.modality not in modality.MODALITIES:
+        yield f"modality '{row.modality}', expected {' or '.join(modality.MODALITIES)}"
     if row.split and row.split not in SPLITS:
         yield f"split '{row.split}', expected {' or '.join(SPLITS)}"
     if row.path and (problem := _path_fault(root / row.path)):

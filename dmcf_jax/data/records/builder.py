@@ -93,7 +93,7 @@ class TreeBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             "path": tfds.features.Text(),
             "identity": tfds.features.Scalar(np.int64),
             "camera": tfds.features.Scalar(np.int64),
-            "modality": tfds.features.ClassLabel(names=modality.NAMES),
+            "modality": tfds.features.ClassLabel(names=modality.MODALITIES),
         }
         return tfds.core.DatasetInfo(
             builder=self,

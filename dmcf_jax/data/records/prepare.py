@@ -18,7 +18,7 @@ from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.quiet import quiet
 from dmcf_jax.data.records.verify_images import verify_images
 from dmcf_jax.errors import UserError
-from dmcf_jax.runtime import progress_lines as progress_bar
+from dmcf_jax.runtime.console import progress_bar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +203,7 @@ def build(
 
     reader = ImageReader(root, keep=len(listings) > 1)
     total = sum(len(rows) for listing in listings.values() for rows in listing.splits.values())
-    with progress_bar.bar("building records", total, show) as advance:
+    with progress_bar("building records", total, show) as advance:
         for trial in listings:
             _remove_unfinished(folders[trial], Path(data_dir))
             options = dict(source=root, unofficial=unofficial, reader=reader, advance=advance)

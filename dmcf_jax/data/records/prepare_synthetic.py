@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dmcf_jax.data.records.prepare import Prepared, parse_trials, prepare
 from dmcf_jax.errors import UserError
-from dmcf_jax.runtime import files as unfinished
-from dmcf_jax.runtime.progress_lines import counter
+from dmcf_jax.runtime.console import progress
+from dmcf_jax.runtime.files import sibling_folder
 
 LAYOUTS = ("regdb", "sysu_mm01")
 
@@ -58,7 +58,7 @@ def _render(layout: str, identities: int, seed: int, source: Path, show: bool) -
         "sysu_mm01": synthetic_trees.write_sysu_mm01_tree,
     }[layout]
     try:
-        with unfinished.sibling(source) as made, counter("rendering people", show) as tell:
+        with sibling_folder(source) as made, progress("rendering people", show) as tell:
             write(made / "tree", identities=identities, seed=seed, progress=tell)
             os.rename(made / "tree", source)
     except OSError as error:

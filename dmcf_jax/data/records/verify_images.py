@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dmcf_jax.data import decode
-from dmcf_jax.runtime import progress_lines as progress
+from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
 
@@ -36,7 +36,7 @@ def verify_images(root: Path, paths: Sequence[str], show: bool = False) -> list[
         return None
 
     problems = []
-    with progress.bar("verifying images", len(paths), show) as advance:
+    with progress_bar("verifying images", len(paths), show) as advance:
         for found in map_in_threads(problem, paths):
             problems += [found] if found else []
             advance(1)

@@ -10,7 +10,7 @@ from dmcf_jax.data.records.prepare import Prepared, parse_trials
 from dmcf_jax.data.records.reader import Records
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.errors import UserError
-from dmcf_jax.runtime import progress_lines as progress
+from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
 ROWS = 64
@@ -78,7 +78,7 @@ def split_digest(folder: Path, split: str, show: bool = False) -> tuple[str, lis
         return [(prepared.record_digest(*(row[k] for k in keys)), row["path"]) for row in rows]
 
     whole, paths = hashlib.sha256(), []
-    with progress.bar(f"verifying {split}", len(records), show) as advance:
+    with progress_bar(f"verifying {split}", len(records), show) as advance:
         for part in map_in_threads(digests, range(0, len(records), ROWS)):
             for digest, path in part:
                 whole.update(digest)

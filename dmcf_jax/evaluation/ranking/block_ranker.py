@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking import tile_kernels
-from dmcf_jax.runtime.devices import by_column, by_row, fetch, put, replicated
+from dmcf_jax.runtime.devices import by_column, by_row, gather_to_host, replicated, shard
 
 KEPT_BYTES = 2**28
 IN_FLIGHT = 16
@@ -84,7 +84,7 @@ class BlockRanker:
 
     def _part(self, padded, j):
         start = self._gallery.start(j)
-        return put(padded[start : start + self._gallery.size], self._whole)
+        return shard(padded[start : start + self._gallery.size], self._whole)
 
     def rank_block(self, i):
         """Return what was found for one block's queries.
@@ -95,7 +95,7 @@ class BlockRanker:
         block = _QueryBlock(self._sides, self._queries, i, self._rows)
         positives, kept = self._find_positives(i, block)
         limits = tile_kernels.thresholds(positives)
-        counts = put(np.zeros(positives.shape, np.int32), self._rows)
+        counts = shard(np.zeros(positives.shape, np.int32), self._rows)
         nearest = self._nothing_near() if self._by_identity else None
         for j in range(self._gallery.number):
             negatives = kept.pop(j) if j in kept else self._negatives(i, j, block)
@@ -106,17 +106,17 @@ class BlockRanker:
         identity_rank = None
         if self._by_identity:
             ranks = tile_kernels.rank_identities(nearest, positives)
-            identity_rank = fetch(ranks)[: block.real]
-        found = np.isfinite(fetch(positives))
-        return fetch(counts)[: block.real], found[: block.real], identity_rank
+            identity_rank = gather_to_host(ranks)[: block.real]
+        found = np.isfinite(gather_to_host(positives))
+        return gather_to_host(counts)[: block.real], found[: block.real], identity_rank
 
     def _find_positives(self, i, block):
         nothing = np.full((self._queries.size, block.most_positives), np.inf, np.float32)
-        positives = put(nothing, self._rows)
+        positives = shard(nothing, self._rows)
         kept = {}
         for j in block.tiles_with_positives(self._gallery):
             distances = self._visible(i, j, block)
-            first = put(block.first - np.int32(self._gallery.start(j)), self._rows)
+            first = shard(block.first - np.int32(self._gallery.start(j)), self._rows)
             positives = tile_kernels.gather_positives(positives, distances, first, block.count)
             if len(kept) < self._keep:
                 kept[j] = tile_kernels.hide_own(distances, block.identity, self._identity[j])
@@ -125,7 +125,7 @@ class BlockRanker:
 
     def _nothing_near(self):
         shape = (self._sides.identities + 1, self._queries.size)
-        return put(np.full(shape, np.inf, np.float32), self._columns)
+        return shard(np.full(shape, np.inf, np.float32), self._columns)
 
     def _wait(self, j, result):
         # Tiles that are dispatched but not yet used up take memory: let only so many be.
@@ -133,7 +133,7 @@ class BlockRanker:
             result.block_until_ready()
 
     def _visible(self, i, j, block):
-        distances = put(self._tiles.tile(i, j), self._rows)
+        distances = shard(self._tiles.tile(i, j), self._rows)
         real = self._gallery.real(j)
         if self._sides.ignore == "none" and real.stop - real.start == self._gallery.size:
             return distances
@@ -164,11 +164,11 @@ class _QueryBlock:
         def padded(values, fill):
             return np.concatenate([values[rows], np.full(blocks.size - self.real, fill, np.int32)])
 
-        self.identity = put(padded(sides.query_identity, -1), sharding)
-        self.camera = put(padded(sides.query_camera, -1), sharding)
+        self.identity = shard(padded(sides.query_identity, -1), sharding)
+        self.camera = shard(padded(sides.query_camera, -1), sharding)
         self.first = padded(sides.first, 0)
         self._count = padded(sides.count, 0)
-        self.count = put(self._count, sharding)
+        self.count = shard(self._count, sharding)
         self.most_positives = _padded_positives(int(self._count.max()))
 
     def tiles_with_positives(self, gallery):

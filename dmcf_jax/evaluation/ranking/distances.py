@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.tile_kernels import distance_tile, lanes_of
-from dmcf_jax.runtime.devices import by_row, put, ranking_mesh, replicated
+from dmcf_jax.runtime.devices import by_row, ranking_mesh, replicated, shard
 
 METRICS = ("cosine", "euclidean")
 EXACT_TYPES = (np.dtype(np.float32), np.dtype(np.float16))
@@ -171,7 +171,7 @@ class _Rows:
         block = np.empty((self._blocks.size, self._transform.width(values)), np.float32)
         self._transform(values, rows, block[: len(values)])
         block[len(values) :] = 0
-        return put(block, self._sharding) if self._sharding else jax.device_put(block)
+        return shard(block, self._sharding) if self._sharding else jax.device_put(block)
 
 
 @dataclasses.dataclass(frozen=True)

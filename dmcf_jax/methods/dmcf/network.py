@@ -11,7 +11,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dmcf_jax.methods.dmcf.levels import STAGES, Feature, features_of, levels_of
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.resnet import ResNet
 
@@ -46,7 +46,7 @@ def _maximum(values):
 
     A reduce-max has wrong gradients once compiled, since the values that it is compared with are
     computed anew with other rounding (measured on CPU, jax 0.10.2: eager and compiled gradients
-    of the streams differ by up to their own size; `tests/test_golden.py`). A place is exact.
+    of the streams differ by up to their own size; see test_golden.py). A place is exact.
 
     This body runs without gradients only, where looking for the place would cost a tenth of
     embedding on CPU; pairwise maxima do not.
@@ -214,8 +214,8 @@ class DMCF(nn.Module):
         self, images: Float[Array, "n h w 3"], modality: str, train: bool = False
     ) -> dict[str, Array]:
         """Return the outputs of every stage for images of one modality, NHWC by stage name."""
-        if modality not in NAMES:
-            raise ValueError(f"modality is {modality!r}, expected one of {NAMES}")
+        if modality not in MODALITIES:
+            raise ValueError(f"modality is {modality!r}, expected one of {MODALITIES}")
         maps = self._private_maps(modality, images, train)
         if self.shared:
             maps |= self.shared(next(reversed(maps.values())) if maps else images, train)

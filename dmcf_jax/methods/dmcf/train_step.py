@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float
 
 from dmcf_jax.data.augment import augment
+from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import levels_of, loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
@@ -31,14 +32,6 @@ class TrainState:
     params: dict
     batch_stats: dict
     opt_state: optax.OptState
-
-
-class PairBatch(NamedTuple):
-    """Images of b pairs, uint8, and their classes; pair i shows one person twice."""
-
-    visible: UInt8[Array, "b h w 3"]
-    infrared: UInt8[Array, "b h w 3"]
-    labels: Int[Array, " b"]
 
 
 class Recipe(NamedTuple):

@@ -1,9 +1,7 @@
 """Paper to draw on and how it is kept: one style, one palette, PNG, SVG and CSV of each figure."""
 
-import contextlib
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,6 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from dmcf_jax.errors import UserError
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; grey for yellow, lost on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -97,7 +93,8 @@ def save(
     tables = {"": tables} if isinstance(tables, Table) else tables
     contents = {f"{name}.png": _picture(figure, "png"), f"{name}.svg": _picture(figure, "svg")}
     contents |= {f"{name}{end}.csv": table.as_csv().encode() for end, table in tables.items()}
-    return [_write(folder / file, content) for file, content in contents.items()]
+    cure = "Name another folder with --out."
+    return [write_atomically(folder / file, content, cure) for file, content in contents.items()]
 
 
 def _picture(figure, kind):
@@ -106,19 +103,6 @@ def _picture(figure, kind):
     metadata = {"Date": None} if kind == "svg" else None
     figure.savefig(content, format=kind, dpi=DPI, metadata=metadata)
     return content.getvalue()
-
-
-def _write(path, content):
-    unfinished = path.with_name(f"{path.name}.unfinished-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    return path
 
 
 def pictures(paths: Sequence[Path]) -> list[Path]:

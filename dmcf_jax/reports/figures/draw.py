@@ -14,7 +14,7 @@ from dmcf_jax.reports.figures import (
     sigma_curves,
 )
 from dmcf_jax.reports.figures.material import Choices, Material
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log
 
 
 class Figure(NamedTuple):
@@ -62,7 +62,7 @@ def draw(
     if problems and ("all" not in names or not possible):
         raise UserError.listing("no figure was drawn:", problems)
     if problems:
-        say(str(UserError.listing("left out:", problems)))
+        log(str(UserError.listing("left out:", problems)))
     out = Path(out) if out else material.workdir / "figures"
     return [path for name in possible for path in FIGURES[name].draw(material, choices, out)]
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from matplotlib.lines import Line2D
 
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import COLOURS, Table, blank, caption, in_style, save
 from dmcf_jax.reports.figures.material import Choices, Material, people_in_both, spread
 
@@ -75,7 +75,7 @@ def _legend(people):
     gap = Line2D([], [], linestyle="", label=" ")
     return [*handles, gap] + [
         Line2D([], [], marker=mark, label=name, **grey)
-        for mark, name in zip(MARKS, NAMES, strict=True)
+        for mark, name in zip(MARKS, MODALITIES, strict=True)
     ]
 
 
@@ -84,7 +84,7 @@ def rows_of(store: ImageStore, people: Int[np.ndarray, " k"]) -> Int[np.ndarray,
     each = [
         spread(np.flatnonzero((store.identity == person) & (store.modality == modality)), EACH)
         for person in people
-        for modality in range(len(NAMES))
+        for modality in range(len(MODALITIES))
     ]
     return np.concatenate(each)
 
@@ -106,5 +106,5 @@ def lay_out(embeddings: Float[np.ndarray, "r d"]) -> Float[np.ndarray, "r 2"]:
 def _table(store, rows, places):
     table = Table("path", "identity", "modality", "tsne_1", "tsne_2")
     for row, (x, y) in zip(rows, places, strict=True):
-        table.add(store.path[row], store.identity[row], NAMES[store.modality[row]], x, y)
+        table.add(store.path[row], store.identity[row], MODALITIES[store.modality[row]], x, y)
     return table

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import Table, blank, caption, in_style, save
 from dmcf_jax.reports.figures.level_similarity import MEASURED, choose_pairs, compare_levels
 from dmcf_jax.reports.figures.material import Choices, Material, spread
@@ -52,8 +52,8 @@ def _blank(pairs, levels, slenderness):
 
 def _draw_pair(block, images, levels, pair, title):
     block.suptitle(title, fontsize=10)
-    axes = block.subplots(len(NAMES), 1 + len(levels), gridspec_kw={"hspace": 0.02})
-    for number, (line, name) in enumerate(zip(axes, NAMES, strict=True)):
+    axes = block.subplots(len(MODALITIES), 1 + len(levels), gridspec_kw={"hspace": 0.02})
+    for number, (line, name) in enumerate(zip(axes, MODALITIES, strict=True)):
         line[0].imshow(images[number])
         line[0].set_ylabel(name)
         for axis, level in zip(line[1:], levels.values(), strict=True):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, UInt8
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods.dmcf.levels import levels_of
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.material import people_in_both, spread
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime import compiler_options
@@ -59,7 +59,7 @@ def choose_pairs(store: ImageStore, count: int = MEASURED) -> Pairs:
     people = spread(people_in_both(store), count)
     rows = [
         [np.flatnonzero((store.identity == p) & (store.modality == number))[0] for p in people]
-        for number in range(len(NAMES))
+        for number in range(len(MODALITIES))
     ]
     return Pairs(people, *(np.array(side, int) for side in rows))
 
@@ -74,7 +74,7 @@ def compare_levels(
     """
     sides = [
         _all_maps(maps_of(trained, name), trained.variables, store.images[rows])
-        for name, rows in zip(NAMES, (pairs.visible, pairs.infrared), strict=True)
+        for name, rows in zip(MODALITIES, (pairs.visible, pairs.infrared), strict=True)
     ]
     # A compiled function returns its levels in the order of the alphabet.
     return {

@@ -16,11 +16,11 @@ from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import embed_split
 from dmcf_jax.methods.dmcf.published import WHOLE
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.collection import runs_of
 from dmcf_jax.runs.load import TrainedModel, load_trained
-from dmcf_jax.runtime.console import say
+from dmcf_jax.runtime.console import log
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Material:
     def trained(self) -> TrainedModel:
         """The last checkpoint of the first run."""
         if self.rows:
-            say(f"the model is that of {self.runs[0]}")
+            log(f"the model is that of {self.runs[0]}")
         return load_trained(self.runs[0])
 
     @functools.cached_property
@@ -105,7 +105,7 @@ def _by_number(run: Path) -> list[int]:
 
 def people_in_both(store: ImageStore) -> Int[np.ndarray, " k"]:
     """Return the identities that have images of both modalities, ascending."""
-    sides = [store.identity[store.modality == number] for number in range(len(NAMES))]
+    sides = [store.identity[store.modality == number] for number in range(len(MODALITIES))]
     return np.intersect1d(*sides)
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest, nearest
 from dmcf_jax.evaluation.protocols import find_protocol
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.canvas import Table, blank, in_style, save
 from dmcf_jax.reports.figures.material import Choices, Material
 
@@ -24,7 +24,7 @@ def problems(material: Material, choices: Choices) -> list[str]:
 
 def draw(material: Material, choices: Choices, out: Path) -> list[Path]:
     """Draw the lists of both directions."""
-    both = range(len(NAMES))
+    both = range(len(MODALITIES))
     return [p for q in both for p in ranked_lists(material.embeddings, material.store, q, out)]
 
 
@@ -42,7 +42,7 @@ def ranked_lists(
         out: folder of `ranked_<modality>_queries.png`, `.svg` and `.csv`.
         each: number of best and of worst queries, by average precision, of different people.
     """
-    protocol = find_protocol(f"plain/{NAMES[query]}-to-{NAMES[1 - query]}")
+    protocol = find_protocol(f"plain/{MODALITIES[query]}-to-{MODALITIES[1 - query]}")
     lists = nearest(protocol, embeddings, store, SHOWN)
     best, worst = choose_queries(lists, store, each)
     kinds = ["best"] * len(best) + ["worst"] * len(worst)
@@ -57,12 +57,12 @@ def ranked_lists(
         line[0].set_ylabel(f"{kind}\nAP {precision:.0f} %", fontsize=9)
     axes[0][0].set_title("query", fontsize=9)
     figure.suptitle(
-        f"{NAMES[query]} queries and their first {SHOWN} {NAMES[1 - query]} images with the "
-        "cosine similarity: ✓ right, ✗ wrong person",
+        f"{MODALITIES[query]} queries and their first {SHOWN} {MODALITIES[1 - query]} images "
+        "with the cosine similarity: ✓ right, ✗ wrong person",
         fontsize=10.5,
     )
     table = _table(lists, store, chosen, kinds)
-    return save(figure, out, f"ranked_{NAMES[query]}_queries", table)
+    return save(figure, out, f"ranked_{MODALITIES[query]}_queries", table)
 
 
 def choose_queries(lists: Nearest, store: ImageStore, each: int) -> tuple[list, list]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest
-from dmcf_jax.modality import NAMES
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.html.chart import cmc_chart
 from dmcf_jax.reports.html.page import (
     camera_filter,
@@ -161,7 +161,7 @@ def _card(ranked: Nearest, number: int, store: ImageStore, names: Names) -> str:
         if found >= 0
     )
     asked = picture(store.images[row], str(store.path[row]))
-    caption = [NAMES[store.modality[row]], *_known(row, store, names), str(store.path[row])]
+    caption = [MODALITIES[store.modality[row]], *_known(row, store, names), str(store.path[row])]
     title = f"AP {100 * ranked.average_precision[number]:.1f} %"
     return query_card(title, asked, caption, matches)
 

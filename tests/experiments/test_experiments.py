@@ -1,0 +1,339 @@
+"""The paper's tables as commands: planning, running what is missing, and the numbers in the cells.
+
+Cells are held against NumPy over the result files; two variants of a tiny network are really
+trained and evaluated on a RegDB tree.
+"""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.trees import write_regdb
+
+from dmcf_jax.data.records.prepare import prepare
+from dmcf_jax.errors import UserError
+from dmcf_jax.experiments import runner, tables
+from dmcf_jax.experiments.plan import Run, plan
+from dmcf_jax.experiments.run_table import run_experiment
+from dmcf_jax.experiments.standing import result_file, seconds_left, standing
+from dmcf_jax.methods.dmcf import published
+from dmcf_jax.runs.collection import runs_of
+
+ROOT = Path(__file__).parents[2]
+V2T, T2V = "regdb/visible-to-thermal", "regdb/thermal-to-visible"
+TINY = (
+    "data.size=(96, 32)",
+    "data.pad=2",
+    "model.stage_sizes=(1, 1, 1, 1)",
+    "model.width=2",
+    "model.embedding_dim=4",
+    "model.shared_from=stem",
+    "sampler.P=2",
+    "sampler.K=1",
+    "mtl.start_step=2",  # so that the compiled step is the same for any number of steps
+    "train.steps=4",
+    "train.log_every=1",
+)
+
+
+def names(runs):
+    return [run.name for run in runs]
+
+
+def test_each_table_has_the_papers_rows(tmp_path):
+    rows = {
+        table: [run.row for run in plan(table, "synthetic", tmp_path, seeds=[0])]
+        for table in (1, 2, 3)
+    }
+    assert rows[1] == ["dmcf"]
+    assert rows[2] == ["dcf", "no_split", "no_mtl", "dmcf"]
+    assert rows[3] == ["feature_1_2_3_4", "feature_2_4", "feature_2_3", "feature_3_4", "dmcf"]
+    levels = {run.row: run.config.model.levels for run in plan(3, "regdb", tmp_path, trials=[1])}
+    assert levels["feature_2_4"] == ("layer2", "layer4")
+    assert levels["dmcf"] == ("layer2", "layer3", "layer4")
+
+
+def test_splits_and_seeds_are_those_of_the_data(tmp_path):
+    assert len(plan(1, "regdb", tmp_path)) == 10  # ten splits, one model each
+    assert names(plan(1, "regdb", tmp_path, trials=[3], seeds=[4])) == ["dmcf/trial_3_seed_4"]
+    assert names(plan(1, "sysu_mm01", tmp_path)) == ["dmcf/seed_0"]
+    (run,) = plan(1, "regdb", tmp_path, trials=[3], seeds=[4], settings=["train.steps=7"])
+    assert (run.config.data.trial, run.config.seed, run.config.train.steps) == (3, 4, 7)
+    with pytest.raises(UserError, match="one split of identities"):
+        plan(1, "sysu_mm01", tmp_path, trials=[1])
+
+
+def test_a_config_of_ones_own_is_a_row(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "from configs import synthetic\n"
+        "def get_config(arg=''):\n"
+        "    config = synthetic.get_config()\n"
+        "    config.loss.margin = float(arg or 1)\n"
+        "    return config\n"
+    )
+    runs = plan(2, "synthetic", tmp_path, seeds=[0], rows=["dmcf", f"{mine}:0.3"])
+    assert [run.row for run in runs] == ["dmcf", "mine_0.3"]
+    assert runs[1].config.loss.margin == 0.3
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"rows": ["no_spilt", "dmcf"]}, "no_spilt: unknown variant 'no_spilt', expected one of"),
+        ({"settings": ["train.stps=4"]}, "did you mean 'steps'"),
+        ({"settings": ["train.steps=0"]}, "train.steps: is 0, expected a whole number"),
+        ({"trials": [11]}, "data.trial: is 11"),
+        ({"seeds": [1, 1]}, "dmcf/trial_1_seed_1 is asked for twice"),
+        ({"rows": ["missing.py"]}, "No such file"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_at_once(tmp_path, choices, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        plan(2, "synthetic", tmp_path, **choices)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_flags_are_named_together(tmp_path):
+    with pytest.raises(UserError, match="(?s)--table=4.*--data=market.*--jobs=0"):
+        run_experiment(4, "market", tmp_path, jobs=0)
+    with pytest.raises(UserError, match="nothing is published on made-up people"):
+        run_experiment(1, "synthetic", tmp_path)
+
+
+def test_slots_share_cores_and_devices_without_overlap():
+    for count in (1, 2, 5, 8):
+        for jobs in (1, 2, 3):
+            parts = [runner.share(range(count), slot, jobs) for slot in range(jobs)]
+            if count >= jobs:
+                assert sorted(sum(parts, [])) == list(range(count))
+                assert all(parts)
+    assert runner.devices_of(1, 2, {"CUDA_VISIBLE_DEVICES": "0,3,5,7"}) == {
+        "CUDA_VISIBLE_DEVICES": "5,7"
+    }
+    assert runner.devices_of(0, 2, {}) == {}
+
+
+# Results written by hand: what stands in a cell is computed again from them.
+
+
+def result_of(seed, trials, official, dataset="regdb"):
+    draw = np.random.default_rng(seed)
+    curves = np.sort(draw.random((trials, 20)), axis=1)
+    maps = draw.random((trials, 2))
+
+    def metrics(curve, values):
+        return {
+            "cmc": {str(k + 1): float(v) for k, v in enumerate(curve)},
+            "mAP": float(values[0]),
+            "mINP": float(values[1]),
+        }
+
+    return {
+        "checkpoint": {"step": 4},
+        "data": {"dataset": dataset, "official": official},
+        "trials": [metrics(*pair) for pair in zip(curves, maps, strict=True)],
+        "mean": metrics(curves.mean(0), maps.mean(0)),
+    }
+
+
+def written_runs(folder, rows, official=True, trials=1):
+    runs, results = [], {}
+    for row in rows:
+        for seed in range(3):
+            run = Run(row, (), 1, seed, folder / row / f"trial_1_seed_{seed}")
+            path = result_file(run, V2T)
+            path.parent.mkdir(parents=True)
+            results[row, seed] = result_of(hash_of(row, seed), trials, official)
+            path.write_text(json.dumps(results[row, seed]))
+            runs.append(run)
+    return runs, results
+
+
+def hash_of(row, seed):
+    return sum(map(ord, row)) * 10 + seed
+
+
+def test_cells_are_means_and_deviations_over_runs(tmp_path):
+    runs, results = written_runs(tmp_path, ["no_mtl", "dmcf"])
+    no_mtl, whole = tables.gather(runs, V2T)
+    at_10 = [100 * results["no_mtl", seed]["mean"]["cmc"]["10"] for seed in range(3)]
+    assert no_mtl.values["CMC-10"].mean == pytest.approx(np.mean(at_10), rel=1e-12)
+    assert no_mtl.values["CMC-10"].deviation == pytest.approx(np.std(at_10, ddof=1), rel=1e-12)
+    gains = [
+        100 * (results["no_mtl", s]["mean"]["cmc"]["1"] - results["dmcf", s]["mean"]["cmc"]["1"])
+        for s in range(3)
+    ]
+    assert no_mtl.gain.mean == pytest.approx(np.mean(gains), rel=1e-9)
+    assert no_mtl.gain.deviation == pytest.approx(np.std(gains, ddof=1), rel=1e-9)
+    assert whole.gain is None and whole.runs == 3
+
+
+def test_a_single_run_is_spread_over_its_galleries(tmp_path):
+    runs, results = written_runs(tmp_path, ["dmcf"], trials=10)
+    (row,) = tables.gather(runs[:1], V2T)
+    maps = [100 * trial["mAP"] for trial in results["dmcf", 0]["trials"]]
+    assert row.values["mAP"].mean == pytest.approx(np.mean(maps))
+    assert row.values["mAP"].deviation == pytest.approx(np.std(maps, ddof=1))
+
+
+def test_the_papers_values_stand_beside_its_own_data_only(tmp_path):
+    runs, _ = written_runs(tmp_path / "official", ["no_mtl", "dmcf"])
+    rows = tables.gather(runs, V2T)
+    assert rows[0].paper == published.Scores(34.51, 37.28)
+    assert rows[0].difference("mAP") == pytest.approx(rows[0].values["mAP"].mean - 37.28)
+    text = tables.markdown(2, V2T, rows)
+    assert "34.51" in text and f"{rows[1].values['CMC-1'].mean - 39.75:+.2f}" in text
+    others, _ = written_runs(tmp_path / "others", ["no_mtl", "dmcf"], official=False)
+    text = tables.markdown(2, V2T, tables.gather(others, V2T))
+    assert "34.51" not in text and "paper" not in text
+
+
+def test_table_1_holds_all_rows_of_the_paper_and_ours(tmp_path):
+    runs, _ = written_runs(tmp_path, ["dmcf"])
+    text = tables.comparison("regdb", V2T, tables.gather(runs, V2T), official=True)
+    assert "| HCML | 24.44 | 47.53 | 56.78 | 20.80 |" in text  # as printed
+    assert "| cmGAN" not in text  # printed for SYSU-MM01 only
+    assert "**dmcf (here)**" in text
+    assert "other data" in tables.comparison("regdb", V2T, tables.gather(runs, V2T), False)
+
+
+def test_printed_values_are_the_papers():
+    """Against the text of the paper: every row of tables 2 and 3, both data sets."""
+    lines = {
+        "dcf": (25.58, 26.72, 22.70, 25.47),
+        "no_split": (30.29, 32.14, 27.18, 30.34),
+        "no_mtl": (34.51, 37.28, 28.06, 31.24),
+        "feature_1_2_3_4": (23.76, 25.69, 20.89, 22.66),
+        "feature_2_4": (27.91, 27.38, 22.69, 25.98),
+        "feature_2_3": (36.88, 38.64, 28.36, 31.56),
+        "feature_3_4": (37.89, 39.54, 28.98, 31.54),
+        "dmcf": (39.75, 40.79, 30.26, 33.38),
+    }
+    for row, values in lines.items():
+        found = [published.VARIANTS[data][row] for data in ("regdb", "sysu_mm01")]
+        assert tuple(v for scores in found for v in (scores.cmc_1, scores.mAP)) == values
+
+
+# Two variants of a tiny network, really run.
+
+
+def words_of(workdir, data_dir, *more):
+    return [
+        *(sys.executable, str(ROOT / "scripts/experiments.py"), "--table=2", "--data=regdb"),
+        *(f"--workdir={workdir}", f"--data_dir={data_dir}", "--rows=no_mtl,dmcf", "--trials=1"),
+        *(f"--set={setting}" for setting in TINY),
+        *more,
+    ]
+
+
+def environment(cache):
+    return os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "JAX_NUM_CPU_DEVICES": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+    }
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The folder of a finished experiment, what its data are, and what was said."""
+    folder = tmp_path_factory.mktemp("experiment")
+    write_regdb(folder / "source", ids=8, images=2, trials=(1,))
+    prepare("regdb", folder / "source", folder / "data", trial=1, unofficial=True)
+    words = words_of(folder / "tables", folder / "data", "--jobs=2")
+    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    assert ran.returncode == 0, ran.stderr
+    return folder, ran
+
+
+def test_a_table_runs_end_to_end(done):
+    folder, ran = done
+    assert "## Table 2, regdb/visible-to-thermal, %" in ran.stdout
+    assert "paper" not in ran.stdout  # the data are not the paper's
+    assert (folder / "tables/table_2.md").read_text().strip() == ran.stdout.strip()
+    assert set(runs_of(folder / "tables")) == {"dmcf", "no_mtl"}
+    with open(folder / "tables/table_2.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["protocol"], line["variant"]) for line in lines] == [
+        (protocol, row) for protocol in (V2T, T2V) for row in ("no_mtl", "dmcf")
+    ]
+    for line in lines:
+        path = folder / f"tables/{line['variant']}/trial_1_seed_0/evaluation/{line['protocol']}"
+        result = json.loads(path.with_suffix(".json").read_text())
+        assert float(line["mAP mean"]) == pytest.approx(100 * result["mean"]["mAP"])
+
+
+def test_nothing_is_run_twice_and_a_lost_evaluation_is_made_again(done):
+    folder, first = done
+    times = {p: p.stat().st_mtime_ns for p in (folder / "tables").rglob("checkpoints/*")}
+    lost = folder / "tables/dmcf/trial_1_seed_0/evaluation" / f"{V2T}.json"
+    lost.unlink()
+    words = words_of(folder / "tables", folder / "data")
+    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    assert ran.returncode == 0, ran.stderr
+    assert "2 runs, 1 of them finished" in ran.stderr and lost.exists()
+    assert ran.stdout == first.stdout
+    assert times == {p: p.stat().st_mtime_ns for p in (folder / "tables").rglob("checkpoints/*")}
+
+
+def test_a_dry_run_lists_runs_with_time_from_their_logs(done):
+    folder, _ = done
+    words = words_of(folder / "tables", folder / "data", "--dry_run", "--seeds=0,1")
+    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    assert ran.returncode == 0, ran.stderr
+    assert len(re.findall(r"finished", ran.stderr)) == 2
+    assert len(re.findall(r"missing +│ 0 / 4", ran.stderr)) == 2
+    assert not (folder / "tables/dmcf/trial_1_seed_1").exists()
+
+
+def test_time_left_follows_from_the_speed_of_a_row(done):
+    folder, _ = done
+    choices = {"data_dir": folder / "data", "trials": [1], "settings": TINY, "seeds": [0, 5]}
+    runs = plan(2, "regdb", folder / "tables", rows=["no_mtl", "dmcf", "dcf"], **choices)
+    assert [standing(run).finished for run in runs] == [True, True, False, False, False, False]
+    left = seconds_left(runs, {"no_mtl": 1.0, "dmcf": 3.0})
+    assert left["no_mtl/trial_1_seed_5"] == 4.0 and left["dmcf/trial_1_seed_5"] == 12.0
+    assert left["dcf/trial_1_seed_5"] == 8.0  # the median of the others
+    assert left["dmcf/trial_1_seed_0"] == 0
+
+
+def test_a_failed_run_is_told_with_its_log_and_the_others_are_made(done, tmp_path):
+    folder, _ = done
+    broken = tmp_path / "tables/no_mtl/trial_1_seed_0"
+    broken.mkdir(parents=True)
+    (broken / "config.json").write_text('{"seed": 77}')  # as if another experiment were there
+    words = words_of(tmp_path / "tables", folder / "data")
+    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    assert ran.returncode == 2 and "Traceback" not in ran.stderr
+    assert "no_mtl/trial_1_seed_0 ended with status 2 while training" in ran.stderr
+    assert "was started with another config" in ran.stderr
+    assert (
+        "| dmcf | 1 |" in ran.stdout
+        or "| dmcf | 1 |" in (tmp_path / "tables/table_2.md").read_text()
+    )
+
+
+def test_an_interrupted_experiment_saves_and_goes_on(done, tmp_path):
+    folder, _ = done
+    words = words_of(tmp_path / "tables", folder / "data", "--rows=dmcf", "--set=train.steps=4000")
+    words += ["--set=train.checkpoint_every=4000"]
+    log = tmp_path / "tables/dmcf/trial_1_seed_0/metrics.jsonl"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, env=environment(folder / "cache"), **pipes) as process:
+        while process.poll() is None and not (log.exists() and log.read_text()):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    (saved,) = (tmp_path / "tables/dmcf/trial_1_seed_0/checkpoints").iterdir()
+    assert 0 < int(saved.name) < 4000
+    assert int(saved.name) == len(log.read_text().splitlines())

@@ -1,0 +1,226 @@
+"""Exports against the model that they come from, and the way back into a new run.
+
+Truth: the run's own network; for resizing, Pillow.
+"""
+
+import io
+import sys
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export as jax_export
+from PIL import Image
+
+from configs.default import get_config
+from dmcf_jax.config import build as from_config
+from dmcf_jax.data.augment import normalise
+from dmcf_jax.errors import UserError
+from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter
+from dmcf_jax.export.stablehlo import (
+    TOLERANCE,
+    export_stablehlo,
+    load_exported,
+    make_embed,
+    resize,
+    verify,
+)
+from dmcf_jax.export.torch import export_torch, read_export
+from dmcf_jax.modality import MODALITIES
+from dmcf_jax.models.initial import variable_shapes
+from dmcf_jax.models.tree_paths import leaves_by_path
+from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.runtime.files import atomic_path
+from dmcf_jax.training.init_from import start_from
+
+SMALLER = {"levels": ("layer1", "layer2"), "stripes": (1, 2)}
+
+
+def make_trained(identities=3, dtype="float32", **model_fields):
+    config = get_config()
+    config.dtype = dtype
+    config.data.size = (96, 48)
+    small = {"stage_sizes": (1, 1, 1, 1), "width": 4, "embedding_dim": 8}
+    config.model.update(small | model_fields)
+    model = from_config.build_model(config, identities)
+    draw = np.random.default_rng(0)
+    shapes = variable_shapes(model, (96, 48))
+    variables = jax.tree.map(lambda leaf: draw.uniform(0.1, 0.5, leaf.shape), shapes)
+    variables = jax.tree.map(lambda leaf: leaf.astype(np.float32), variables)
+    variables["params"] = jax.tree.map(lambda leaf: leaf - 0.3, variables["params"])
+    return TrainedModel(config, model, variables, 0, "last")
+
+
+@pytest.mark.parametrize("modality", ["visible", "infrared"])
+def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
+    trained, path = exported
+    images = np.random.default_rng(1).integers(0, 256, (5, 96, 48, 3), np.uint8)
+    expected = jax.jit(lambda v, x: trained.model.apply(v, normalise(x), modality, method="embed"))(
+        trained.variables, images
+    )
+    np.testing.assert_allclose(load_exported(path)(images, modality), expected, atol=1e-4)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_the_stablehlo_file_is_for_three_platforms_and_any_batch_and_size(exported):
+    with zipfile.ZipFile(exported[1]) as archive:
+        function = jax_export.deserialize(bytearray(archive.read("infrared.stablehlo")))
+    assert function.platforms == ("cpu", "cuda", "tpu")
+    assert str(function.in_avals[-1].shape) == "(b, h, w, 3)"
+
+
+@pytest.mark.parametrize("error", [UserError("it embeds otherwise"), OSError(28, "No space left")])
+def test_a_refused_or_broken_file_is_not_left_behind(tmp_path, error):
+    with pytest.raises(UserError, match="embeds otherwise|No space left. Name another place"):
+        with atomic_path(tmp_path / "export" / "a.zip", "Name another place with --out.") as place:
+            place.write_text("half")
+            raise error
+    assert list((tmp_path / "export").iterdir()) == []
+
+
+def test_all_three_batch_sizes_are_verified(monkeypatch):
+    def brightness(images, modality):
+        asked.append(images.shape[0])
+        return jnp.asarray(images, jnp.float32).mean((1, 2)) + float(images.shape[0] == 8)
+
+    asked, trained = [], make_trained(**SMALLER)
+    truth = lambda weights, images: images.astype(jnp.float32).mean((1, 2))  # noqa: E731
+    monkeypatch.setattr("dmcf_jax.export.stablehlo.make_embed", lambda *_: truth)
+    with pytest.raises(UserError, match="embeds 8 visible images otherwise"):
+        verify(brightness, trained, trained.model)
+    assert asked == [1, 3, 8]
+
+
+@pytest.mark.usefixtures("standard_promotion")
+def test_the_tolerance_of_bfloat16_covers_its_rounding():
+    trained = make_trained(dtype="bfloat16", **SMALLER)
+    images = np.random.default_rng(1).integers(0, 256, (3, 96, 48, 3), np.uint8)
+    one, other = (
+        jax.jit(make_embed(trained, trained.model.clone(form=form), "visible"))(
+            leaves_by_path(trained.variables), images
+        )
+        for form in ("library", "product")
+    )
+    assert 0 < np.abs(one - other).max() <= TOLERANCE["bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), "No such file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:5000]), "not a zip file"),
+        (lambda path: path.write_bytes(b""), "not a zip file"),
+        (lambda path: zipfile.ZipFile(path, "w").close(), "no item named 'weights"),
+        (lambda path: path.write_bytes(flip_a_byte(path.read_bytes())), "CRC"),
+        (lambda path: replace_weights(path), "[Hh]eader"),
+    ],
+)
+def test_a_damaged_export_is_one_sentence(tmp_path, exported, damage, said):
+    path = tmp_path / "a.zip"
+    path.write_bytes(exported[1].read_bytes())
+    damage(path)
+    with pytest.raises(UserError, match=f"cannot be read as an exported run .*{said}"):
+        load_exported(path)
+
+
+def replace_weights(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weights.safetensors", b"<html>404</html>")
+
+
+def flip_a_byte(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        place = archive.getinfo("weights.safetensors").header_offset + 5000
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def test_an_exported_run_refuses_other_input(exported):
+    embed, images = load_exported(exported[1]), np.zeros((2, 96, 48, 3), np.uint8)
+    with pytest.raises(UserError, match="modality is 'thermal', expected one of visible, infr"):
+        embed(images, "thermal")
+    with pytest.raises(UserError, match="images are float32 .*, expected uint8"):
+        embed(images.astype(np.float32), "visible")
+    with pytest.raises(UserError, match=r"images are uint8 \(96, 48, 3\), expected"):
+        embed(images[0], "visible")
+
+
+def test_onnx_without_its_packages_says_how_to_get_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax2onnx", None)
+    with pytest.raises(UserError, match="(?s)jax2onnx.*pip install --no-deps jax2onnx=="):
+        require_converter()
+
+
+@pytest.mark.onnx
+@pytest.mark.filterwarnings("ignore")
+def test_the_onnx_files_embed_as_the_run(tmp_path):
+    trained = make_trained(**SMALLER)
+    export_onnx(trained, tmp_path)
+    places = {name: tmp_path / f"{name}.onnx" for name in MODALITIES}
+    assert sorted(tmp_path.iterdir()) == sorted(places.values())
+    embed, network = load_onnx(places), float32_model(trained)
+    images = np.random.default_rng(1).integers(0, 256, (5, 96, 48, 3), np.uint8)
+    weights = leaves_by_path(trained.variables)
+    for modality in places:
+        expected = jax.jit(make_embed(trained, network, modality))(weights, images)
+        np.testing.assert_allclose(embed(images, modality), expected, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    trained = make_trained(**SMALLER)
+    path = tmp_path_factory.mktemp("export") / "a.zip"
+    export_stablehlo(trained, path, from_config.build_model(trained.config, 3, form="library"))
+    return trained, path
+
+
+@pytest.mark.parametrize(
+    ("method", "pillow"),
+    [("lanczos3", Image.Resampling.LANCZOS), ("linear", Image.Resampling.BILINEAR)],
+)
+@pytest.mark.parametrize("size", [(40, 31), (130, 70), (96, 48)])
+def test_resizing_is_pillows_up_to_a_grey_level(method, pillow, size):
+    images = np.random.default_rng(2).integers(0, 256, (1, *size, 3), np.uint8)
+    expected = np.asarray(Image.fromarray(images[0]).resize((48, 96), pillow))
+    found = np.asarray(resize(jnp.asarray(images), (96, 48), method))[0]
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("shared_from", [None, "layer3"])
+def test_the_torch_export_comes_back_number_for_number(tmp_path, shared_from):
+    trained = make_trained(shared_from=shared_from)
+    export_torch(trained.model, trained.variables, tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, read_export(tmp_path), trained.variables)
+
+
+def test_a_new_run_takes_all_but_classifiers_of_other_identities(tmp_path):
+    trained = make_trained(identities=3)
+    export_torch(trained.model, trained.variables, tmp_path)
+    shapes = variable_shapes(make_trained(identities=5).model, (96, 48))
+    given, notes = start_from(shapes, tmp_path)
+    assert len(notes) == 8
+    assert "for 5 identities instead of 3" in notes[0]
+    assert "classifier" not in given["params"]["heads_R5"]
+    kept = trained.variables["params"]["heads_R5"]["reduction"]
+    jax.tree.map(np.testing.assert_array_equal, given["params"]["heads_R5"]["reduction"], kept)
+    same, no_notes = start_from(variable_shapes(trained.model, (96, 48)), tmp_path)
+    assert no_notes == []
+    assert jax.tree.structure(same) == jax.tree.structure(trained.variables)
+
+
+def test_a_stablehlo_export_starts_a_run_too(exported):
+    trained, path = exported
+    given, notes = start_from(variable_shapes(trained.model, (96, 48)), path)
+    assert notes == []
+    jax.tree.map(np.testing.assert_array_equal, given, trained.variables)
+
+
+def test_another_network_is_refused(tmp_path):
+    trained = make_trained()
+    export_torch(trained.model, trained.variables, tmp_path)
+    other = variable_shapes(make_trained(width=8).model, (96, 48))
+    with pytest.raises(UserError, match="wrong shape: .* is .4,., expected .8,."):
+        start_from(other, tmp_path)
+    with pytest.raises(UserError, match="neither a workdir"):
+        start_from(other, tmp_path / "nothing")
