@@ -1,9 +1,10 @@
 """What is behind and before a synthetic person: walls, ground, clutter, other people, posts."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
+from dmcf_jax.data.synthetic.noise import gaussian_noise
 from dmcf_jax.data.synthetic.parts import Part
 
 _CLUTTER = (6, 22)  # how many things are behind a person
@@ -12,26 +13,30 @@ _OCCLUDED = 0.16
 
 
 def draw_background(
-    size: tuple[int, int], bands: int, draw: np.random.Generator
-) -> Float[np.ndarray, "h w c"]:
-    """Return reflectance 0..1 of what is behind a person, unrelated from picture to picture.
+    size: tuple[int, int], bands: int, tone: float, contrast: float, draw: np.random.Generator
+) -> Image.Image:
+    """Return what is behind a person, unrelated from picture to picture.
 
     Args:
-      size: height and width of the picture.
-      bands: 3 for colour, 1 for grey.
-      draw: random numbers of this picture.
+        size: height and width of the picture.
+        bands: 3 for colour, 1 for grey.
+        tone: of most of it, 0..1.
+        contrast: 1 is usual.
+        draw: random numbers of this picture.
     """
     height, width = size[0] // _DETAIL, size[1] // _DETAIL
-    base = float(draw.uniform(0.2, 0.75))
     image = Image.new("L" if bands == 1 else "RGB", (width, height))
-    tones = _Tones(base, float(draw.uniform(0.06, 0.3)), bands, draw)
+    spread, texture = draw.random(2).tolist()
+    tones = _Tones(tone, contrast * (0.06 + 0.24 * spread), bands, draw)
     brush = ImageDraw.Draw(image)
     _wall_and_ground(brush, height, width, tones, draw)
-    for kind in draw.random(int(draw.integers(*_CLUTTER))):
-        _thing(brush, float(kind), height, width, tones, draw)
-    image = image.resize(size[::-1], Image.Resampling.BILINEAR)
-    light = np.asarray(image, np.float32).reshape(*size, bands) * np.float32(1 / 255)
-    return light + smooth_noise(size, (32, 16), float(draw.uniform(0.0, 0.09)), draw)[..., None]
+    count = int(draw.integers(*_CLUTTER))
+    for numbers in draw.random((count, 6)).tolist():
+        _thing(brush, numbers, height, width, tones)
+    grains = gaussian_noise((height, width), 23 * contrast * texture, draw)
+    levels = np.asarray(image) + (grains if bands == 1 else grains[..., None])
+    image = Image.fromarray(levels.clip(5, 250).astype(np.uint8))
+    return image.resize(size[::-1], Image.Resampling.BILINEAR)
 
 
 class _Tones:
@@ -39,7 +44,8 @@ class _Tones:
 
     def __init__(self, base: float, spread: float, bands: int, draw: np.random.Generator):
         self.bands, self.next = bands, 0
-        levels = base + spread * draw.standard_normal((64, 1)) + draw.normal(0, 0.04, (64, bands))
+        levels = base + spread * draw.standard_normal((64, 1))
+        levels = levels + 0.04 * draw.standard_normal((64, bands))
         self.levels = np.clip(levels * 255, 5, 250).astype(int).tolist()
 
     def take(self) -> int | tuple[int, ...]:
@@ -57,9 +63,9 @@ def _wall_and_ground(brush, height: int, width: int, tones: _Tones, draw) -> Non
     brush.polygon(ground, fill=tones.take())
 
 
-def _thing(brush, kind: float, height: int, width: int, tones: _Tones, draw) -> None:
+def _thing(brush, numbers: list[float], height: int, width: int, tones: _Tones) -> None:
     """Draw a box, a post, a window front, another person or foliage."""
-    x, y, across, down, tilt = draw.random(5).tolist()
+    kind, x, y, across, down, tilt = numbers
     left, top, tone = (1.3 * x - 0.3) * width, (1.3 * y - 0.3) * height, tones.take()
     if kind < 0.3:
         size = (left + 0.6 * across * width + 1, top + 0.6 * down * height + 1)
@@ -88,14 +94,6 @@ def _bystander(brush, x: float, top: float, height: int, tones: _Tones, share: f
     for side in (-0.55, 0.55):
         foot = [(x + side * wide, top + trunk), (x + 1.4 * side * wide, top + tall)]
         brush.line(foot, fill=tone, width=max(1, int(0.7 * wide)))
-
-
-def smooth_noise(
-    size: tuple[int, int], cells: tuple[int, int], spread: float, draw: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
-    """Return smooth noise of zero mean with `cells` (down, across) grains."""
-    grains = np.float32(spread) * draw.standard_normal(cells, np.float32)
-    return np.asarray(Image.fromarray(grains).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def occlude(parts: UInt8[np.ndarray, "H W"], draw: np.random.Generator) -> None:

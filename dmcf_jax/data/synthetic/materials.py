@@ -6,9 +6,11 @@ that touch differ in each spectrum, so that their border shows in all of them.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float
 
 from dmcf_jax.data.synthetic.parts import Part
 
@@ -56,6 +58,16 @@ class Materials:
     visible: dict[Part, tuple[float, float, float]]
     thermal: dict[Part, float]
     near_infrared: dict[Part, float]
+
+    @functools.cached_property
+    def tables(self) -> dict[str, Float[np.ndarray, "part c"]]:
+        """Return for each spectrum a row for each part; parts of no material are 0."""
+        tables = {}
+        for spectrum, bands in (("visible", 3), ("thermal", 1), ("near_infrared", 1)):
+            tables[spectrum] = np.zeros((len(Part), bands))
+            for part, light in getattr(self, spectrum).items():
+                tables[spectrum][part] = light
+        return tables
 
 
 def draw_materials(draw: np.random.Generator, upper: str) -> Materials:

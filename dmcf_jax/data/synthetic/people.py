@@ -12,7 +12,12 @@ from jaxtyping import UInt8
 
 from dmcf_jax.data.synthetic.background import occlude
 from dmcf_jax.data.synthetic.body import draw_parts
-from dmcf_jax.data.synthetic.camera import Camera, make_camera, take_picture
+from dmcf_jax.data.synthetic.camera import (
+    Camera,
+    make_camera,
+    sensor_size,
+    take_picture,
+)
 from dmcf_jax.data.synthetic.parts import Stream, numbered_generator
 from dmcf_jax.data.synthetic.person import Person, make_person
 from dmcf_jax.data.synthetic.pose import draw_pose, seen_later
@@ -52,9 +57,10 @@ def render(
     draw = numbered_generator(Stream.SCENE, person.seed, person.identity, frame, camera, band)
     pose = seen_later(draw_pose(person, frame=frame, view=view), draw)
     taker = make_camera(person.seed, camera, spectrum)
-    parts = draw_parts(person, pose, _draw_view(pose.yaw, taker, draw), size)
+    sensor = sensor_size(taker, size, draw)
+    parts = draw_parts(person, pose, _draw_view(pose.yaw, taker, draw), sensor)
     occlude(parts, draw)
-    return take_picture(light_scene(person, parts, spectrum, draw), taker, draw)
+    return take_picture(light_scene(person, parts, spectrum, draw), taker, size, draw)
 
 
 def _check(spectrum: str, view: str) -> None:

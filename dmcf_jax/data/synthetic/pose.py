@@ -4,6 +4,7 @@ Coordinates are the body's own, in units of its height: x to the person's left, 
 down to 1 (soles), z to the front.
 """
 
+import bisect
 import dataclasses
 import math
 
@@ -16,9 +17,8 @@ ANKLE = 0.955
 SIDES = (-1, 1)  # the person's right and left
 _UPPER_ARM, _FOREARM = 0.165, 0.15
 _ARMS = ("swing", "pocket", "phone", "front", "strap", "behind", "hip")
-_ARM_ODDS = np.array([0.60, 0.10, 0.07, 0.10, 0.05, 0.03, 0.05])
+_ARM_ODDS = (0.60, 0.70, 0.77, 0.87, 0.92, 0.95)  # cumulative, all but the last
 _YAW_SPREAD = math.radians(32)
-_STEPS_PER_CYCLE = 2 * math.pi
 
 Point3 = tuple[float, float, float]
 
@@ -55,17 +55,17 @@ def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
       view: 'front' or 'back'; the body is turned by up to a right angle from there.
     """
     draw = numbered_generator(Stream.POSE, person.seed, person.identity, frame)
-    habit = person.habit
-    turn = min(1.5, max(-1.5, draw.normal(0, _YAW_SPREAD)))
-    walks = 0.15 if draw.random() < 0.15 else 1.0
+    habit, (turn, stoop, *reach) = person.habit, draw.standard_normal(6).tolist()
+    stands, phase, stride, swing, *arms = draw.random(7).tolist()
+    walks = 0.15 if stands < 0.15 else 1.0
     return Pose(
-        yaw=turn + (math.pi if view == "back" else 0.0),
-        phase=draw.uniform(0, _STEPS_PER_CYCLE),
-        stride=walks * habit.stride * draw.uniform(0.25, 0.48),
-        swing=walks * habit.swing * draw.uniform(0.15, 0.6),
-        arms=_draw_arms(person, draw),
-        reach=tuple(draw.normal(0, 0.014, 4).tolist()),
-        stoop=habit.stoop + draw.normal(0, 0.012),
+        yaw=min(1.5, max(-1.5, _YAW_SPREAD * turn)) + (math.pi if view == "back" else 0.0),
+        phase=2 * math.pi * phase,
+        stride=walks * habit.stride * (0.25 + 0.23 * stride),
+        swing=walks * habit.swing * (0.15 + 0.45 * swing),
+        arms=_choose_arms(person, *arms),
+        reach=tuple(0.014 * shift for shift in reach),
+        stoop=habit.stoop + 0.012 * stoop,
     )
 
 
@@ -80,10 +80,11 @@ def seen_later(pose: Pose, draw: np.random.Generator) -> Pose:
     )
 
 
-def _draw_arms(person: Person, draw: np.random.Generator) -> tuple[str, str]:
-    kinds = [_ARMS[int(kind)] for kind in draw.choice(len(_ARMS), 2, p=_ARM_ODDS)]
+def _choose_arms(person: Person, right: float, left: float, bent: float) -> tuple[str, str]:
+    """Return what the arms do, from three numbers in 0..1."""
+    kinds = [_ARMS[bisect.bisect(_ARM_ODDS, chance)] for chance in (right, left)]
     bag, habit = person.outfit.bag, person.habit
-    if habit.bent_arm and draw.random() < 0.3:
+    if habit.bent_arm and bent < 0.3:
         kinds[habit.bent_arm > 0] = "front"
     if bag.kind == "hand":
         kinds[bag.side > 0] = "swing"

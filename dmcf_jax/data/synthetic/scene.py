@@ -1,20 +1,23 @@
 """What a camera looks at: a synthetic person in front of a background, in one spectrum.
 
-A scene is light before any camera: RGB reflectance times illumination in 0..1 for visible light,
-one channel otherwise. Thermal scenes are in units where 0 is ambient and 1 bare skin.
+Figure and background are put together as bytes, which Pillow does fast, and lit as floats. Light
+before any camera is RGB reflectance times illumination in 0..1 for visible light and one channel
+otherwise; thermal scenes are in units where 0 is ambient and 1 bare skin.
 """
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops
 
-from dmcf_jax.data.synthetic.background import draw_background, smooth_noise
+from dmcf_jax.data.synthetic.background import draw_background
+from dmcf_jax.data.synthetic.noise import gaussian_noise
 from dmcf_jax.data.synthetic.parts import Part
 from dmcf_jax.data.synthetic.person import Person
 from dmcf_jax.data.synthetic.sketch import SUPERSAMPLING
 
 SPECTRA = ("visible", "thermal", "near_infrared")
-_THERMAL_RANGE = (-0.6, 1.6)
+_RANGES = {"visible": (0.0, 1.0), "thermal": (-0.6, 1.6), "near_infrared": (0.0, 1.0)}
+_COARSE = 4  # shading is computed this much smaller than the scene
 
 
 def light_scene(
@@ -23,78 +26,70 @@ def light_scene(
     """Return the scene that a map of parts makes, float32; c is 3 for visible light, else 1.
 
     Args:
-      person: whose materials are seen.
-      parts: map of parts, `SUPERSAMPLING` times as large as the scene.
-      spectrum: one of `SPECTRA`.
-      draw: random numbers of this picture.
+        person: whose materials are seen.
+        parts: map of parts, `SUPERSAMPLING` times as large as the scene.
+        spectrum: one of `SPECTRA`.
+        draw: random numbers of this picture.
     """
-    cover = _reduced(Image.fromarray((parts > 0).view(np.uint8) * np.uint8(255)))
+    mask = Image.fromarray((parts > 0).view(np.uint8) * np.uint8(255))
+    cover = mask.reduce(SUPERSAMPLING)
+    behind = _behind(cover.size[::-1], spectrum, draw)
+    gaps = ImageChops.invert(cover)
+    if spectrum == "visible":
+        gaps = Image.merge("RGB", (gaps, gaps, gaps))
     figure = _painted(parts, _palette(person, spectrum, draw), spectrum)
-    relief = _relief(cover, spectrum, draw)
-    gaps = 1 - cover.astype(np.float32)[..., None] * np.float32(1 / 255)
-    behind = _behind(cover.shape, spectrum, draw)
-    if spectrum == "thermal":
-        low, high = _THERMAL_RANGE
-        figure = figure * np.float32(high - low) + np.float32(low) * (1 - gaps)
-    return figure * relief[..., None] + gaps * behind
+    levels = np.asarray(ImageChops.add(figure, ImageChops.multiply(behind, gaps)))
+    low, high = _RANGES[spectrum]
+    light = levels.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+    return light.reshape(*levels.shape[:2], -1) * _shade(mask, cover, spectrum, draw)[..., None]
 
 
-def _reduced(image: Image.Image) -> UInt8[np.ndarray, "h w *c"]:
-    return np.asarray(image.reduce(SUPERSAMPLING))
+def _behind(size: tuple[int, int], spectrum: str, draw: np.random.Generator) -> Image.Image:
+    if spectrum != "thermal":
+        bands = 3 if spectrum == "visible" else 1
+        return draw_background(size, bands, draw.uniform(0.2, 0.75), 1.0, draw)
+    low, high = _RANGES["thermal"]
+    warmth = min(0.6, max(-0.4, draw.normal(0.03, 0.2)))
+    tone = (warmth - low) / (high - low)
+    return draw_background(size, 1, tone, draw.uniform(0.4, 1.6) / (high - low), draw)
 
 
 def _palette(
     person: Person, spectrum: str, draw: np.random.Generator
 ) -> UInt8[np.ndarray, "part c"]:
-    """Return the light of every part, 0 for the background."""
-    materials = getattr(person.materials, spectrum)
-    table = np.zeros((len(Part), 3 if spectrum == "visible" else 1))
-    table[list(materials)] = np.reshape(list(materials.values()), (len(materials), -1))
-    table[Part.OCCLUDER :] = draw.uniform(0.05, 0.8, table[Part.OCCLUDER :].shape)
+    """Return the light of every part as a byte, 0 for the background."""
+    table = person.materials.tables[spectrum].copy()
+    table[Part.OCCLUDER :] = draw.random(table[Part.OCCLUDER :].shape) * 0.75 + 0.05
     if spectrum == "thermal":
         # Prints have the cloth's own warmth: they vanish in the far infrared.
-        worn = table[1:] + draw.normal(0, 0.03, (len(Part) - 1, 1))
-        worn[Part.PATTERN - 1] = worn[Part.UPPER - 1]
-        table[1:] = (worn - _THERMAL_RANGE[0]) / (_THERMAL_RANGE[1] - _THERMAL_RANGE[0])
-    return np.clip(table * 255, 0, 255).astype(np.uint8)
+        table += 0.03 * draw.standard_normal(table.shape)
+        table[Part.PATTERN] = table[Part.UPPER]
+    low, high = _RANGES[spectrum]
+    levels = ((table - low) * (255 / (high - low))).clip(0, 255).astype(np.uint8)
+    levels[0] = 0
+    return levels
 
 
-def _painted(
-    parts: np.ndarray, palette: np.ndarray, spectrum: str
-) -> Float[np.ndarray, "h w c"]:
-    """Return the figure's light, black behind it."""
+def _painted(parts: np.ndarray, palette: np.ndarray, spectrum: str) -> Image.Image:
+    """Return the figure in its light, black behind it, in the scene's size."""
     image = Image.fromarray(parts)
-    if spectrum == "visible":
-        image.putpalette(palette.tobytes())
-        image = image.convert("RGB")
-    else:
-        image = image.point(palette[:, 0].tolist() + [0] * (256 - len(palette)))
-    painted = _reduced(image).astype(np.float32) * np.float32(1 / 255)
-    return painted.reshape(*painted.shape[:2], -1)
-
-
-def _relief(
-    cover: UInt8[np.ndarray, "h w"], spectrum: str, draw: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
-    """Return factors that round the limbs, fold the cloth and light one side."""
-    radius = 0.03 * cover.shape[0]
-    soft = Image.fromarray(cover).filter(ImageFilter.BoxBlur(radius))
-    depth = np.asarray(soft, np.float32) * np.float32(1 / 255)
-    step = max(1, round(radius / 2))
-    slope = np.zeros_like(depth)
-    slope[:, step:-step] = depth[:, : -2 * step] - depth[:, 2 * step :]
-    side = np.float32(draw.normal(0, 0.05 if spectrum == "thermal" else 0.30))
-    folds = 1 + smooth_noise(cover.shape, (20, 10), draw.uniform(0.03, 0.12), draw)
-    return (np.float32(0.54) + np.float32(0.46) * depth + side * slope) * folds
-
-
-def _behind(
-    size: tuple[int, int], spectrum: str, draw: np.random.Generator
-) -> Float[np.ndarray, "h w c"]:
-    """Return the background in the units of this spectrum."""
-    light = draw_background(size, 3 if spectrum == "visible" else 1, draw)
-    if spectrum == "thermal":
-        return (light - light.mean() + np.float32(draw.normal(0.05, 0.2))) * np.float32(
-            draw.uniform(0.4, 1.6)
+    if spectrum != "visible":
+        return image.point(palette.ravel().tolist() + [0] * (256 - len(palette))).reduce(
+            SUPERSAMPLING
         )
-    return light.clip(0.02, 1)
+    image.putpalette(palette.tobytes())
+    return image.convert("RGB").reduce(SUPERSAMPLING)
+
+
+def _shade(
+    mask: Image.Image, cover: Image.Image, spectrum: str, draw: np.random.Generator
+) -> Float[np.ndarray, "h w"]:
+    """Return factors that round the limbs, fold the cloth and light one side of the figure."""
+    depth = np.asarray(mask.reduce(SUPERSAMPLING * _COARSE), np.float32) * np.float32(1 / 255)
+    slope = np.zeros_like(depth)
+    slope[:, 1:-1] = depth[:, :-2] - depth[:, 2:]
+    side = np.float32(draw.normal(0, 0.04 if spectrum == "thermal" else 0.2))
+    folds = 1 + gaussian_noise(depth.shape, draw.uniform(0.03, 0.12), draw)
+    relief = (np.float32(-0.46) + np.float32(0.46) * depth + side * slope + 1) * folds - 1
+    relief = Image.fromarray(relief).resize(cover.size, Image.Resampling.BILINEAR)
+    return 1 + np.asarray(relief) * (np.asarray(cover, np.float32) * np.float32(1 / 255))
