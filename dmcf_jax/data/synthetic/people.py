@@ -25,8 +25,9 @@ from dmcf_jax.data.synthetic.scene import SPECTRA, light_scene
 from dmcf_jax.data.synthetic.sketch import View
 from dmcf_jax.errors import UserError
 
-__all__ = ["SPECTRA", "Person", "make_person", "render"]
+__all__ = ["SPECTRA", "VIEWS", "Person", "make_person", "render"]
 
+VIEWS = ("front", "back", "any")
 _CUT = 0.12  # how often a box cuts off feet, head or a side
 
 
@@ -37,6 +38,7 @@ def render(
     frame: int,
     camera: int,
     view: str = "front",
+    looseness: float = 1.0,
     size: tuple[int, int] = (128, 64),
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Return the picture that a camera takes of a person at a frame.
@@ -58,7 +60,7 @@ def render(
     pose = seen_later(draw_pose(person, frame=frame, view=view), draw)
     taker = make_camera(person.seed, camera, spectrum)
     sensor = sensor_size(taker, size, draw)
-    parts = draw_parts(person, pose, _draw_view(pose.yaw, taker, draw), sensor)
+    parts = draw_parts(person, pose, _draw_view(pose.yaw, taker, looseness, draw), sensor)
     occlude(parts, draw)
     return take_picture(light_scene(person, parts, spectrum, draw), taker, size, draw)
 
@@ -67,26 +69,25 @@ def _check(spectrum: str, view: str) -> None:
     problems = []
     if spectrum not in SPECTRA:
         problems.append(f"spectrum is {spectrum!r}, expected one of {', '.join(SPECTRA)}")
-    if view not in ("front", "back"):
-        problems.append(f"view is {view!r}, expected 'front' or 'back'")
+    if view not in VIEWS:
+        problems.append(f"view is {view!r}, expected one of {', '.join(VIEWS)}")
     if problems:
         raise UserError.listing("a synthetic person cannot be rendered:", problems)
 
 
-def _draw_view(yaw: float, camera: Camera, draw: np.random.Generator) -> View:
+def _draw_view(yaw: float, camera: Camera, loose: float, draw: np.random.Generator) -> View:
     """Return where a loose, sometimes cutting box puts the body."""
-    pitch, roll, left, top, stretch = draw.normal(0, 1, 5).tolist()
-    height = float(draw.uniform(0.81, 0.98))
-    cut, part = draw.random(2).tolist()
-    shift = 0.0
-    if cut < _CUT:
-        height, shift = 1.02 * height + 0.06, 0.08 * (2 * part - 1)
+    pitch, roll, left, top, stretch = draw.standard_normal(5).tolist()
+    size, cut, end = draw.random(3).tolist()
+    height, shift = 0.895 + 0.17 * loose * (size - 0.5), 0.0
+    if cut < _CUT * loose:
+        height, shift = 1.02 * height + 0.06, 0.08 * (2 * end - 1)
     return View(
         yaw=yaw,
         pitch=max(0.0, camera.pitch + 0.05 * pitch),
         roll=0.03 * roll,
-        left=0.5 + 0.045 * left,
-        top=(1 - height) / 2 + 0.024 * top + shift,
+        left=0.5 + 0.045 * loose * left,
+        top=(1 - height) / 2 + 0.024 * loose * top + shift,
         height=height,
-        stretch=1.26 + 0.07 * stretch,
+        stretch=1.26 + 0.07 * loose * stretch,
     )

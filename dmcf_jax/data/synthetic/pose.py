@@ -56,10 +56,10 @@ def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
     """
     draw = numbered_generator(Stream.POSE, person.seed, person.identity, frame)
     habit, (turn, stoop, *reach) = person.habit, draw.standard_normal(6).tolist()
-    stands, phase, stride, swing, *arms = draw.random(7).tolist()
+    stands, phase, stride, swing, side, *arms = draw.random(8).tolist()
     walks = 0.15 if stands < 0.15 else 1.0
     return Pose(
-        yaw=min(1.5, max(-1.5, _YAW_SPREAD * turn)) + (math.pi if view == "back" else 0.0),
+        yaw=_yaw(view, turn, side),
         phase=2 * math.pi * phase,
         stride=walks * habit.stride * (0.25 + 0.23 * stride),
         swing=walks * habit.swing * (0.15 + 0.45 * swing),
@@ -67,6 +67,12 @@ def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
         reach=tuple(0.014 * shift for shift in reach),
         stoop=habit.stoop + 0.012 * stoop,
     )
+
+
+def _yaw(view: str, turn: float, side: float) -> float:
+    if view == "any":
+        return 2 * math.pi * side
+    return min(1.5, max(-1.5, _YAW_SPREAD * turn)) + (math.pi if view == "back" else 0.0)
 
 
 def seen_later(pose: Pose, draw: np.random.Generator) -> Pose:

@@ -19,6 +19,7 @@ _SYSU_SPECTRA = {camera: "visible" for camera in (1, 2, 4, 5)} | {
     camera: "near_infrared" for camera in (3, 6)
 }
 _SYSU_IDENTITIES = {"train": 296, "val": 99, "test": 96}
+_SYSU_LOOSENESS = 2.1
 _SYSU_INDOOR_TEST = 56 / 96
 _SYSU_TRAIN_PLACES = ((1, 2, 3), (4, 5, 6), (1, 2, 3, 4, 5, 6))
 
@@ -31,7 +32,7 @@ class Shot:
         name: path of its file in the tree.
         seed: number of the world.
         identity: number of the person.
-        spectrum: see `people.render`; likewise `frame`, `camera` and `view`.
+        spectrum: see `people.render`; likewise `frame`, `camera`, `view` and `looseness`.
     """
 
     name: str
@@ -41,11 +42,17 @@ class Shot:
     frame: int
     camera: int
     view: str
+    looseness: float = 1.0
 
     def take(self, person: Person) -> UInt8[np.ndarray, "h w 3"]:
         """Return the picture of `person`, who is number `identity`, in the size of the tree."""
         return render(
-            person, spectrum=self.spectrum, frame=self.frame, camera=self.camera, view=self.view
+            person,
+            spectrum=self.spectrum,
+            frame=self.frame,
+            camera=self.camera,
+            view=self.view,
+            looseness=self.looseness,
         )
 
 
@@ -89,14 +96,12 @@ def sysu_shots(seed: int, identity: int, camera: int, images: int) -> list[Shot]
         camera: 1 to 6; 3 and 6 see near infrared.
         images: how many pictures.
     """
-    draw = numbered_generator(Stream.TREE, seed, identity, camera)
     folder, spectrum = f"cam{camera}/{identity:04d}", _SYSU_SPECTRA[camera]
-    views = ["front" if chance < 0.5 else "back" for chance in draw.random(images)]
     # A frame number of its own for every camera: nothing is synchronised in SYSU-MM01.
     return [
         Shot(f"{folder}/{number:04d}.jpg", seed, identity, spectrum, 100_000 * camera + number,
-             camera, view)
-        for number, view in enumerate(views, 1)
+             camera, "any", _SYSU_LOOSENESS)
+        for number in range(1, images + 1)
     ]  # fmt: skip
 
 
