@@ -1,1 +1,1 @@
-"""What `scripts/benchmark.py` measures."""
+"""What `dmcf benchmark` measures."""

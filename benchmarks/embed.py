@@ -8,10 +8,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks import measure
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import validate
 from dmcf_jax.methods.embedder import Embedder
-from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import named_key
 
@@ -37,10 +37,10 @@ def benchmark_embed(config: ConfigDict, repeats: int = 7) -> dict:
 
 def make_embed(config: ConfigDict) -> tuple[Callable[[], np.ndarray], int]:
     """Return a function that embeds random images with random weights, and how many it embeds."""
-    model = from_config.build_model(config, IDENTITIES)
+    model = build_model(config, IDENTITIES)
     size, batch = tuple(config.data.size), config.evaluation.batch_size
     shapes = variable_shapes(model, size)
-    variables = jax.jit(lambda normals: cut(shapes, normals))(
+    variables = jax.jit(lambda normals: variables_from_normals(shapes, normals))(
         draw_normals(shapes, named_key(config.seed, "init"))
     )
     count = 2 * BATCHES * batch
@@ -51,7 +51,7 @@ def make_embed(config: ConfigDict) -> tuple[Callable[[], np.ndarray], int]:
 
 
 def _image_flops(config):
-    model = from_config.build_model(config, IDENTITIES, form="library")
+    model = build_model(config, IDENTITIES, form="library")
     size = tuple(config.data.size)
     image = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
 

@@ -7,13 +7,12 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build
 from dmcf_jax.data.feed import DeviceFeed
 from dmcf_jax.data.identity_sampler import identity_table
-from dmcf_jax.methods.dmcf.train_step import make_state
-from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import training_keys
+from dmcf_jax.training.compile_step import lower_step
 
 KINDS = (
     "all-reduce",
@@ -95,17 +94,12 @@ def compiled_step(config: ConfigDict, identities: int) -> jax.stages.Compiled:
     P, K = config.sampler.P, config.sampler.K
     devices = mesh.make_mesh()
     everywhere = mesh.replicated(devices)
-    model = from_config.build_model(config, identities)
-    optimizer = from_config.build_optimizer(config)
-    variables = variable_shapes(model, tuple(config.data.size))
-    state = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
+    built = build(config, identities)
     identity, modality = np.repeat(np.arange(identities), 2 * K), np.arange(2 * K * identities) % 2
     table = identity_table(identity, modality, P)
     images = np.zeros((2, *config.data.size, 3), np.uint8)
     feed = DeviceFeed(images, table, P, K, devices)
     inputs = mesh.with_sharding(
-        (state, next(feed.sources(0)), training_keys(config.seed)), everywhere
+        (built.state_shapes(), next(feed.batches(0)), training_keys(config.seed)), everywhere
     )
-    step = feed.bind(from_config.build_train_step(config, model))
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
-    return jitted.lower(*inputs).compile()
+    return lower_step(feed, built.train_step, inputs, devices).compile()

@@ -8,15 +8,15 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks import measure
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build, build_model
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceFeed
 from dmcf_jax.data.identity_sampler import identity_table
-from dmcf_jax.methods.dmcf.train_step import make_state
-from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import named_key, training_keys
+from dmcf_jax.training.compile_step import lower_step
 
 IDENTITIES = 64  # in the made-up training set, or P where that is more
 
@@ -65,25 +65,23 @@ def make_step(config: ConfigDict) -> Callable[[], tuple]:
 
 
 def _compile(config, identities, feed, devices):
-    model = from_config.build_model(config, identities)
-    optimizer = from_config.build_optimizer(config)
-    shapes = variable_shapes(model, tuple(config.data.size))
+    built = build(config, identities)
+    shapes = built.variable_shapes()
     everywhere = mesh.replicated(devices)
-    create = jax.jit(lambda n: make_state(cut(shapes, n), optimizer), out_shardings=everywhere)
+    create = jax.jit(
+        lambda n: built.make_state(variables_from_normals(shapes, n)), out_shardings=everywhere
+    )
     state = create(draw_normals(shapes, named_key(config.seed, "init")))
     keys = jax.device_put(training_keys(config.seed), everywhere)
-    source = next(feed.sources(0))
-    step = feed.bind(from_config.build_train_step(config, model))
-    jitted = jax.jit(step, donate_argnums=0, out_shardings=everywhere)
-    compiled = jitted.lower(state, source, keys).compile(
-        compiler_options=compiler_options.training()
-    )
+    source = next(feed.batches(0))
+    lowered = lower_step(feed, built.train_step, (state, source, keys), devices)
+    compiled = lowered.compile(compiler_options=compiler_options.training())
     return compiled, state, source, keys
 
 
 def step_flops(config: ConfigDict) -> float:
     """Return the model FLOPs of one step: three times the forward pass of the whole batch."""
-    model = from_config.build_model(config, IDENTITIES, form="library")
+    model = build_model(config, IDENTITIES, form="library")
     size = tuple(config.data.size)
     variables = variable_shapes(model, size)
     pairs = jax.ShapeDtypeStruct((config.sampler.P * config.sampler.K, *size, 3), jnp.float32)

@@ -1,12 +1,12 @@
-"""Every field of a DMCF run, once, with its meaning; other configs state only differences.
+"""Every field of a run with its meaning; the other configs state only what differs from it.
 
-"paper" marks a value that the paper gives, "open point" one that it leaves open and that is
-decided in docs/decisions.md. Fields are overridden as `--config.loss.margin=0.3`.
+"paper" marks a value that the paper gives, "open point" one that the paper leaves open and
+docs/decisions.md decides. Fields are overridden as `--config.loss.margin=0.3`.
 """
 
 from ml_collections import ConfigDict, config_dict
 
-# Ablations of the paper's tables 2 and 3: what differs from the whole method.
+# Ablations of the paper's tables 2 and 3: the fields that differ from the complete method.
 VARIANTS = {
     "no_split": {"model.stripes": (1, 1, 1)},
     "no_mtl": {"mtl.enabled": False},
@@ -22,7 +22,7 @@ VARIANTS = {
 
 
 def apply_variant(config: ConfigDict, variant: str) -> ConfigDict:
-    """Change `config` to the ablation named `variant`; '' is the whole method."""
+    """Change `config` to the ablation named `variant`; '' is the complete method."""
     if variant and variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}, expected one of {', '.join(VARIANTS)}")
     config.variant = variant
@@ -31,16 +31,16 @@ def apply_variant(config: ConfigDict, variant: str) -> ConfigDict:
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Return the paper's method with our choice at each open point."""
+    """Return the paper's method, with the choice of docs/decisions.md at each open point."""
     config = ConfigDict()
     config.variant = ""  # name of the ablation, for reports
     config.seed = 0  # of weights, sampling and augmentation
     config.dtype = "float32"  # of activations: float32 or bfloat16; parameters stay float32
-    config.init_from = ""  # workdir or exported weights of ours to start from; "" for none
+    config.init_from = ""  # workdir or exported weights of dmcf_jax to start from; "" for none
 
     config.data = data = ConfigDict()
     data.name = "regdb"  # regdb, sysu_mm01, llcm or own
-    data.data_dir = "data"  # where scripts/prepare_data.py put the records
+    data.data_dir = "data"  # folder of the records that dmcf prepare_data built
     data.cache_dir = ""  # of decoded images; "" for <data_dir>/cache
     data.trial = 1  # split of RegDB, 1..10; other data sets have one
     data.train_splits = ("train",)  # splits trained on
@@ -48,7 +48,7 @@ def get_config(variant: str = "") -> ConfigDict:
     data.filter = "lanczos"  # resizing filter: lanczos, bicubic or bilinear
     data.pad = 10  # pixels around an image before the random crop; open point
     data.flip = 0.5  # probability of a mirrored training image; open point
-    data.placement = "auto"  # where training images live: device, host or auto (by size)
+    data.placement = "auto"  # memory that holds training images: device, host or auto (by size)
 
     config.sampler = sampler = ConfigDict()
     sampler.P = 8  # identities in a batch; open point
@@ -59,7 +59,7 @@ def get_config(variant: str = "") -> ConfigDict:
     model.width = 64  # channels of the stem; paper
     model.last_stride = 2  # stride of layer4, 1 or 2; open point
     # First stage that both modalities share: none, layer4, layer3, layer2, layer1 or stem.
-    model.shared_from = config_dict.placeholder(str)  # None: two whole streams; open point
+    model.shared_from = config_dict.placeholder(str)  # None: two complete streams; open point
     model.levels = ("layer2", "layer3", "layer4")  # stages whose outputs are B1, B2, B3; paper
     model.stripes = (1, 2, 3)  # horizontal stripes of each level; paper
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
@@ -69,8 +69,8 @@ def get_config(variant: str = "") -> ConfigDict:
 
     config.loss = ConfigDict()
     config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
-    # Step from which the triplet losses count: 0 in the paper, which starts from ImageNet. From
-    # random weights batch-hard mining pulls all embeddings to one point before any is learned.
+    # Step from which the triplet losses count: 0 in the paper, which starts from ImageNet weights.
+    # From random weights, batch-hard mining would collapse all embeddings to one point.
     config.loss.triplet_start_step = 0
 
     config.mtl = ConfigDict()
@@ -92,9 +92,9 @@ def get_config(variant: str = "") -> ConfigDict:
     train.steps = 5000  # optimisation steps
     train.checkpoint_every = 500  # steps between checkpoints; the last step is always kept
     train.log_every = 50  # steps between lines of metrics.jsonl
-    train.skip_non_finite = 0  # steps of a run that may have a loss or gradient of NaN: left out
+    train.skip_non_finite = 0  # non-finite steps to skip before stopping; 0 stops at the first
     train.eval_every = 0  # steps between evaluations on held-out identities; 0 for none
-    train.eval_on = "held_out"  # what eval_every judges on; "test" is selection on test data
+    train.eval_on = "held_out"  # identities that eval_every evaluates; "test" selects on test data
     train.held_out = 0.1  # share of RegDB's or LLCM's training identities held out for eval_every
     train.keep_best = ""  # also keep the checkpoint with the best 'mAP' or 'rank-1'; "" for none
 

@@ -1,15 +1,15 @@
-"""The paper's method on your own pictures, prepared with --dataset=own: see docs/tutorial.md.
+"""The paper's method on your own pictures, prepared with --dataset=own (docs/tutorial.md).
 
-    python scripts/train.py --config=configs/own.py --workdir=runs/own
-    python scripts/train.py --config=configs/own.py:quick --workdir=runs/quick
+    dmcf train --config=own --workdir=runs/own
+    dmcf train --config=own:quick --workdir=runs/quick
 
-`quick` is the demo's small network, which starts from random weights and fits two cores without a
-GPU: it shows that the road works. For results take the first with --config.model.pretrained.
+`quick` is the demo's small network, which starts from random weights and needs no GPU: it shows
+that the pipeline works. For good results use the first with --config.model.pretrained.
 """
 
 from ml_collections import ConfigDict
 
-from configs import default, synthetic
+from dmcf_jax.configs import default, synthetic
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -1,14 +1,15 @@
 """The paper's method on RegDB: 5,000 steps, one run for each of the ten splits.
 
-    python scripts/train.py --config=configs/regdb.py --config.data.trial=1 --workdir=runs/regdb_1
+    dmcf train --config=regdb --config.data.trial=1 --workdir=runs/regdb_1
 
-Published: CMC-1 39.75 %, mAP 40.79 %. Not measured by us: RegDB is not ours to use.
-Ablations: `--config=configs/regdb.py:no_split`, see configs/default.py.
+Published: CMC-1 39.75 %, mAP 40.79 %. Not reproduced here: RegDB
+must be requested from its authors.
+Ablations: `--config=regdb:no_split`, see default.py.
 """
 
 from ml_collections import ConfigDict
 
-from configs import default
+from dmcf_jax.configs import default
 
 
 def get_config(variant: str = "") -> ConfigDict:

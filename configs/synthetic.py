@@ -1,17 +1,17 @@
-"""The demo: made-up people in RegDB's layout and a small network, minutes on two cores.
+"""The demo: synthetic people in RegDB's layout and a small network; minutes on two cores.
 
-    bash scripts/demo.sh
+    dmcf demo
 
-What it reaches stands in README.md. It starts from random weights, not ImageNet's, and has
-minutes, not hours; so the streams share all but their stems, rates are higher and the triplet
-losses wait until something is learned.
+README.md shows its results. It starts from random weights instead of ImageNet's and trains for
+minutes; therefore the streams share all but their stems, learning rates are higher, and the
+triplet losses start late.
 """
 
 from ml_collections import ConfigDict
 
-from configs import default
+from dmcf_jax.configs import default
 
-IDENTITIES = 300  # made-up people; half of them train, half test
+IDENTITIES = 300  # synthetic people; half of them train, half test
 
 
 def get_config(variant: str = "") -> ConfigDict:

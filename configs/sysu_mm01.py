@@ -1,14 +1,14 @@
 """The paper's method on SYSU-MM01: 50,000 steps on the 395 training identities.
 
-    python scripts/train.py --config=configs/sysu_mm01.py --workdir=runs/sysu_mm01
+    dmcf train --config=sysu_mm01 --workdir=runs/sysu_mm01
 
-Published (single-shot all-search): CMC-1 30.26 %, mAP 33.38 %. Not measured by us: SYSU-MM01
-is not ours to use. Ablations: `--config=configs/sysu_mm01.py:dcf`, see configs/default.py.
+Published (single-shot all-search): CMC-1 30.26 %, mAP 33.38 %. Not reproduced here:
+SYSU-MM01 must be requested from its authors. Ablations: `--config=sysu_mm01:dcf`, see default.py.
 """
 
 from ml_collections import ConfigDict
 
-from configs import default
+from dmcf_jax.configs import default
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import UserError
@@ -55,7 +55,7 @@ def evaluate(
     trained = load_trained(workdir, step, best)
     protocols = choose_protocols(trained.config.data.name, protocol_names)
     permutations = _permutations(trained, protocols, permutations_path)
-    store = from_config.load_split(trained.config, ("test",))
+    store = load_split(trained.config, ("test",))
     embeddings = embed_split(trained, store, flip)
     results = score(
         trained,
@@ -169,7 +169,7 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
         missing = [f"{file} is missing" for file in files if not file.exists()]
         if missing:
             raise UserError.listing(
-                "these runs are not evaluated:", missing, "Run scripts/evaluate.py on each first."
+                "these runs are not evaluated:", missing, "Run dmcf evaluate on each first."
             )
         pooled.append(pool_trials([str(file) for file in files]))
         log(f"wrote {write_report(pooled[-1], out)[0]}")

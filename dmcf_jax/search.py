@@ -1,4 +1,4 @@
-"""What scripts/search.py does: find, show a table, write JSON and a page."""
+"""What dmcf search does: find, show a table, write JSON and a page."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ TABLE_QUERIES, TABLE_ROWS = 10, 5
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """What is searched for what; see the flags of scripts/search.py."""
+    """What is searched for what; see the flags of dmcf search."""
 
     model: str
     gallery: str

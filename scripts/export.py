@@ -1,27 +1,5 @@
-"""Export a run: one StableHLO file that embeds images, two ONNX files, or weights for PyTorch.
+"""The same as `dmcf export`; the flags are in dmcf_jax/cli/export.py."""
 
-python scripts/export.py --workdir=runs/regdb --format=stablehlo
-python scripts/export.py --workdir=runs/regdb --format=torch --out=exported
-python scripts/export.py --workdir=runs/regdb --format=onnx  (installing it: docs/export.md)
-"""
+from dmcf_jax.cli.app import run_verb
 
-from absl import flags
-
-from dmcf_jax.cli import app as command_line
-
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run", required=True)
-_FORMAT = flags.DEFINE_enum("format", "stablehlo", ["stablehlo", "onnx", "torch"], "What to write")
-_OUT = flags.DEFINE_string("out", None, "File (stablehlo) or folder (others); default in workdir")
-_STEP = flags.DEFINE_integer("step", None, "Checkpoint; by default the last")
-_BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_best kept")
-
-
-def main() -> None:
-    """Do what the flags ask for."""
-    from dmcf_jax.export.run import export_run
-
-    print(export_run(_WORKDIR.value, _FORMAT.value, _OUT.value, step=_STEP.value, best=_BEST.value))
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+run_verb("export")

@@ -1,37 +1,5 @@
-"""Draw the paper's figures 3 to 6 of our own runs, and others: PNG, SVG and their numbers as CSV.
+"""The same as `dmcf figures`; the flags are in dmcf_jax/cli/figures.py."""
 
-python scripts/figures.py --figure=3,5,6 --workdir=runs/regdb_1
-python scripts/figures.py --figure=4 --workdir=runs/table_2
-python scripts/figures.py --figure=embeddings,ranked,distances --workdir=runs/regdb_1
-python scripts/figures.py --figure=all --workdir=runs/regdb_1 --out=paper
-"""
+from dmcf_jax.cli.app import run_verb
 
-from absl import flags
-
-from dmcf_jax.cli import app as command_line
-
-_FIGURE = flags.DEFINE_list(
-    "figure", [], "3, 4, 5, 6, embeddings, ranked, distances; or all that fit the folder"
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a run, or of an experiment's runs")
-_OUT = flags.DEFINE_string("out", None, "Folder for the files; by default <workdir>/figures")
-_PAIRS = flags.DEFINE_integer("pairs", 2, "Pairs of images in figure 5")
-_IDENTITIES = flags.DEFINE_integer("identities", 12, "People in the map of embeddings")
-
-
-def main() -> None:
-    """Draw what the flags ask for and say what was written."""
-    from dmcf_jax.errors import UserError
-    from dmcf_jax.reports.figures.draw import draw
-    from dmcf_jax.reports.figures.material import Choices
-    from dmcf_jax.runtime.console import log
-
-    if not _WORKDIR.value:
-        raise UserError("name --workdir, the folder of a run or of an experiment")
-    choices = Choices(_PAIRS.value, _IDENTITIES.value)
-    paths = draw(_FIGURE.value, _WORKDIR.value, _OUT.value, choices)
-    log("\n".join(f"wrote {path}" for path in paths))
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+run_verb("figures")

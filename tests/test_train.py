@@ -11,10 +11,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import synthetic
-from dmcf_jax import evaluate
+from dmcf_jax.configs import synthetic
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
+from dmcf_jax.evaluate import evaluate
+from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import load_trained
@@ -112,17 +113,17 @@ def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_
 
 def test_a_folder_in_use_is_refused(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import locked\n"
-        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dmcf_jax.runs.folder import lock_run\n"
+        "with lock_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     holding = [sys.executable, "-c", program]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([*holding, str(tmp_path)], **pipes) as holder:
         holder.stdout.readline()
-        with pytest.raises(UserError, match="another process"), run_folder.locked(tmp_path):
+        with pytest.raises(UserError, match="another process"), run_folder.lock_run(tmp_path):
             pass
         holder.kill()
-    with run_folder.locked(tmp_path):
+    with run_folder.lock_run(tmp_path):
         pass  # the lock did not outlive the killed process
 
 
@@ -158,7 +159,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
 
 
 def test_evaluation_writes_both_directions(whole_run):
-    results = evaluate.evaluate(whole_run)
+    results = evaluate(whole_run)
     assert [r["protocol"] for r in results] == list(DEFAULT_PROTOCOLS["regdb"])
     for result in results:
         written = json.loads((whole_run / f"evaluation/{result['protocol']}.json").read_text())
@@ -169,7 +170,7 @@ def test_evaluation_writes_both_directions(whole_run):
 
 def test_a_protocol_of_another_data_set_is_refused(whole_run):
     with pytest.raises(UserError, match="this run's data set is regdb"):
-        evaluate.evaluate(whole_run, ["sysu_mm01/all/single/python-seeded"])
+        evaluate(whole_run, ["sysu_mm01/all/single/python-seeded"])
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,78 @@
-"""How every script starts: flags, a config file, and mistakes answered with one line."""
+"""The command `dmcf`, and how each of its verbs starts: flags, a config, mistakes in one line."""
 
+import ast
 import contextlib
-import re
+import difflib
+import runpy
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
 
-from dmcf_jax.errors import UserError, exit_gracefully
+import dmcf_jax
+from dmcf_jax.config.read import MISTAKES, sentence
+from dmcf_jax.errors import exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
+
+# In the order of their use; each is the file of this folder with its name.
+VERBS = (
+    "demo",
+    "prepare_data",
+    "train",
+    "evaluate",
+    "score",
+    "embed",
+    "search",
+    "export",
+    "figures",
+    "experiments",
+    "benchmark",
+)
+flags.disclaim_key_flags()  # so that --help lists host_flags among the flags of the verb
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"  # of a clone
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache", "", "Folder of compiled programs; by default in your cache; off for none"
 )
 
-# What parsing flags and reading a config file may raise; a config file is a user's program.
-MISTAKES = (
-    flags.Error,
-    AttributeError,
-    KeyError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    OSError,
-)
+
+def main() -> None:
+    """Run `dmcf VERB --flag=value ...`, or list the verbs."""
+    verb, *words = sys.argv[1:] or ["--help"]
+    if verb in ("--help", "-h", "--helpshort", "help"):
+        print(usage())
+    elif verb == "--version":
+        print(dmcf_jax.__version__)
+    elif verb in VERBS:
+        sys.argv[1:] = words
+        run_verb(verb)
+    else:
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        cure = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(VERBS)}"
+        print(f"error: there is no command {verb!r}; {cure} (see dmcf --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def usage() -> str:
+    """Return a line for each verb: the first of its file's docstring."""
+    shown = [verb for verb in VERBS if verb != "benchmark" or BENCHMARKS.is_dir()]
+    lines = [f"  {verb:14}{_summary(verb)}" for verb in shown]
+    start = "usage: dmcf VERB --flag=value ...    (dmcf VERB --help lists the flags of a verb)"
+    return "\n".join([dmcf_jax.__doc__, "", start, "", *lines])
+
+
+def _summary(verb: str) -> str:
+    # Read, not imported: flags are global, so that only one verb can be imported in a process.
+    tree = ast.parse(Path(__file__).with_name(f"{verb}.py").read_text())
+    return ast.get_docstring(tree).splitlines()[0]
+
+
+def run_verb(verb: str) -> None:
+    """Run a verb with the flags in `sys.argv`, as `python -m dmcf_jax.cli.VERB` does."""
+    runpy.run_module(f"dmcf_jax.cli.{verb}", run_name="__main__", alter_sys=True)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -40,8 +87,8 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
         saves_on_sigterm: leave SIGTERM to JAX's preemption service, which only notes it.
 
     Returns:
-        What joins its processes, if there are several, for the body of a `with`: a failure of
-        any ends all, and only the first talks.
+        A context manager for the command's work. It joins the processes, if there are several;
+        a failure of one ends all, and only the first writes to the terminal.
     """
     multihost = flags.DEFINE_bool(
         "multihost", None, "Join the processes of all hosts; by default where SLURM started many"
@@ -52,10 +99,10 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
 
     @contextlib.contextmanager
     def join():
-        from dmcf_jax.runtime import devices as mesh
-        from dmcf_jax.runtime import hosts
+        # Here, so that a mistyped flag is answered before JAX is imported.
+        from dmcf_jax.runtime import devices, hosts
 
-        mesh.start_hosts(multihost.value, coordinator.value, count.value, number.value)
+        devices.start_hosts(multihost.value, coordinator.value, count.value, number.value)
         if not saves_on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with hosts.ending_together():
@@ -65,7 +112,7 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
 
 
 def _quietly(main: Callable[[], None]) -> None:
-    """Call `main` with compiled programs kept and libraries' chatter off (but for --verbosity)."""
+    """Call `main` with compiled programs kept and libraries quiet (but for --verbosity)."""
     keep_compiled(_CACHE.value)
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
@@ -83,37 +130,6 @@ def _parse(arguments: list[str]) -> list[str]:
     if len(rest) > 1:
         _refuse(f"unexpected words {rest[1:]}; flags are written --name=value")
     return rest
-
-
-def read_config(words: Sequence[str]) -> ConfigDict:
-    """Return the config that `--config=FILE --config.field=value ...` mean to a script.
-
-    Raises:
-        UserError: where a script would refuse them.
-    """
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=list(words))
-    try:
-        values(["read_config", *words])
-        return values.config
-    except MISTAKES as error:
-        raise UserError(sentence(error)) from None
-
-
-def sentence(error: Exception) -> str:
-    """Return one line of a parser's complaint: of a quoted traceback only what was raised."""
-    text = str(error.args[0] if isinstance(error, KeyError) else error)
-    text = text.replace("\\n", "\n").replace("\\'", "'")
-    if "Traceback" in text:
-        text = text.strip().splitlines()[-1].partition(": ")[2]
-    text = " ".join(line.strip() for line in text.splitlines())
-    unknown = re.search(r"(\w+)'? Did you mean \"(\w+)\"", text)
-    if unknown:
-        return f"there is no config field {unknown[1]!r}; did you mean {unknown[2]!r}?"
-    if " " not in text:
-        name = text.strip("'\"")
-        return f"there is no config field {name!r}"
-    return text
 
 
 def _refuse(problem: str) -> None:

@@ -1,20 +1,85 @@
-"""The one place where config fields become plain arguments: model, optimiser, training data."""
+"""The one place where config fields become plain arguments: network, optimiser, step, data."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import GROUPS, make_optimizer, make_schedule
-from dmcf_jax.methods.dmcf.train_step import Recipe, make_train_step
+from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
+from dmcf_jax.methods.train_state import TrainState, make_state
+from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.random_keys import named_key
+
+
+class Built(NamedTuple):
+    """What a config stands for, resolved once.
+
+    Attributes:
+        model: the network.
+        size: height and width of its input images, pixels.
+        optimizer: of all parameter groups.
+        schedules: learning rate by step of each group.
+        train_step: (state, batch, key) -> (state, metrics), to be jitted.
+    """
+
+    model: DMCF
+    size: tuple[int, int]
+    optimizer: optax.GradientTransformation
+    schedules: dict[str, Callable]
+    train_step: Callable
+
+    def variable_shapes(self) -> dict:
+        """Return the shapes of the network's variables."""
+        return variable_shapes(self.model, self.size)
+
+    def own_variables(self, key: Array) -> dict:
+        """Return fresh variables from the modules' own initialisers, which compile slowly."""
+        blank = jnp.zeros((1, *self.size, 3), jnp.float32)
+        return self.model.init(key, blank, blank, True)
+
+    def make_state(self, variables: dict) -> TrainState:
+        """Return the state before step 0, with these variables."""
+        return make_state(variables, self.optimizer)
+
+    def state_shapes(self) -> TrainState:
+        """Return the shapes of a run's state."""
+        return jax.eval_shape(self.make_state, self.variable_shapes())
+
+
+def build(config: ConfigDict, identities: int) -> Built:
+    """Return network, optimiser, schedules and step of a valid config.
+
+    Args:
+        identities: classes of every classifier.
+    """
+    model, schedules = build_model(config, identities), _schedules(config)
+    weighting_starts_at = weighting_start(config)
+    optimizer = make_optimizer(
+        schedules,
+        beta1=config.optim.beta1,
+        weight_decay=config.optim.weight_decay,
+        weighting_start_step=weighting_starts_at,
+    )
+    settings = StepSettings(
+        pad=config.data.pad,
+        flip=config.data.flip,
+        margin=config.loss.margin,
+        triplet_start_step=config.loss.triplet_start_step,
+        weighting_start_step=weighting_starts_at,
+        skip_non_finite=config.train.skip_non_finite > 0,
+    )
+    step = make_train_step(model, optimizer, schedules, settings)
+    return Built(model, tuple(config.data.size), optimizer, schedules, step)
 
 
 def build_model(config: ConfigDict, identities: int, form: str | None = None) -> DMCF:
@@ -30,8 +95,7 @@ def build_model(config: ConfigDict, identities: int, form: str | None = None) ->
     return DMCF(identities=identities, dtype=jnp.dtype(config.dtype), form=form, **fields)
 
 
-def build_schedules(config: ConfigDict) -> dict[str, Callable]:
-    """Return the learning rate by step of each parameter group."""
+def _schedules(config: ConfigDict) -> dict[str, Callable]:
     optim = config.optim
     return {
         group: make_schedule(
@@ -45,39 +109,10 @@ def build_schedules(config: ConfigDict) -> dict[str, Callable]:
     }
 
 
-def build_optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    """Return Adam over backbone, heads and log_variance."""
-    return make_optimizer(
-        build_schedules(config),
-        beta1=config.optim.beta1,
-        weight_decay=config.optim.weight_decay,
-        weighting_starts_at=weighting_start(config),
-    )
-
-
-def build_recipe(config: ConfigDict) -> Recipe:
-    """Return the plain settings of a training step."""
-    return Recipe(
-        pad=config.data.pad,
-        flip=config.data.flip,
-        margin=config.loss.margin,
-        mining_starts_at=config.loss.triplet_start_step,
-        weighting_starts_at=weighting_start(config),
-        skip_non_finite=config.train.skip_non_finite > 0,
-    )
-
-
-def build_train_step(config: ConfigDict, model: DMCF) -> Callable:
-    """Return the step of a run, `make_train_step` with the config's optimiser and settings."""
-    return make_train_step(
-        model, build_optimizer(config), build_schedules(config), build_recipe(config)
-    )
-
-
 def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
     """Return the decoded images of `splits` of the config's data set."""
     data = config.data
-    with hosts.first_alone():  # it fills the cache, if need be
+    with hosts.first_alone():  # it fills the cache if need be, and the others read it
         return load_images(
             data.name,
             data.data_dir,

@@ -7,11 +7,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.fields import FIELDS
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
 
-# Fields that may differ when a run is continued: they change no result. (skip_non_finite above 0
-# is another program than 0, and rounds otherwise; a run that met a NaN shall be able to go on.)
+# Fields that may differ when a run is resumed: they change no result. (skip_non_finite above 0
+# compiles another program than 0, which rounds differently; a run that met a NaN must be able to
+# resume.)
 OPERATIONAL = (
     "data.data_dir",
     "data.cache_dir",
@@ -34,7 +35,7 @@ def validate(config: ConfigDict) -> None:
     Raises:
         UserError: naming every wrong field, its value and what is allowed, all at once.
     """
-    problems = [f"{field}: {problem}" for field, problem in _problems(config)]
+    problems = [Problem(field, f"{field}: {problem}") for field, problem in _problems(config)]
     if problems:
         raise UserError.listing(
             "this config cannot be run:",
@@ -50,7 +51,7 @@ def _problems(config: ConfigDict) -> Iterator[tuple[str, str]]:
     found = {field: check(flat[field]) for field, check in FIELDS.items() if field in flat}
     single += [(field, problem) for field, problem in found.items() if problem]
     yield from single
-    # Fields are held against each other only once each makes sense by itself.
+    # Fields are compared with each other only once each is valid by itself.
     if not single:
         yield from _contradictions(config)
 
@@ -125,14 +126,15 @@ def flatten(config: ConfigDict | dict, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return a line for each field whose change would change results, 'field: old -> new'."""
-    lines = []
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
+    """Return each field whose change would change results, as 'field: old -> new'."""
+    found = []
     for field in sorted(old.keys() | new.keys()):
         operational = any(field == name or field.startswith(name + ".") for name in OPERATIONAL)
         if not operational and old.get(field) != new.get(field):
-            lines.append(f"{field}: {old.get(field)!r} -> {new.get(field)!r}")
-    return lines
+            text = f"{field}: {old.get(field)!r} -> {new.get(field)!r}"
+            found.append(Problem(field, text))
+    return found
 
 
 def _spell(values) -> str:

@@ -55,14 +55,14 @@ class DeviceFeed:
         self._source = shard((images, table), self._everywhere)
         self._shape = (P, K)
 
-    def sources(self, start: int) -> Iterator[tuple]:
-        """Yield what the bound step needs for steps `start`, `start + 1`, ...: always the same."""
+    def batches(self, start: int) -> Iterator[tuple]:
+        """Yield the wrapped step's input for steps `start`, `start + 1`, ...: always the same."""
         return itertools.repeat(self._source)
 
-    def bind(self, train_step: Callable) -> Callable:
+    def wrap_step(self, train_step: Callable) -> Callable:
         """Return (state, source, keys) -> (state, metrics), to be jitted."""
 
-        def bound(state, source, keys):
+        def wrapped(state, source, keys):
             images, table = source
             rows = draw_batch(table, keys.sampling, state.step, *self._shape)
             # Every device draws all rows, a few numbers, and gathers its share of the images.
@@ -72,7 +72,7 @@ class DeviceFeed:
             batch = PairBatch(*chosen, rows.labels)
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
-        return bound
+        return wrapped
 
 
 class HostFeed:
@@ -92,7 +92,7 @@ class HostFeed:
         self._draw = jax.jit(draw_batch, static_argnums=(3, 4))
         self._shape = (P, K)
 
-    def sources(self, start: int) -> Iterator[PairBatch]:
+    def batches(self, start: int) -> Iterator[PairBatch]:
         """Yield the batches of steps `start`, `start + 1`, ... as sharded device arrays."""
         return prefetch((self._batch(step) for step in itertools.count(start)), PREFETCHED)
 
@@ -111,13 +111,13 @@ class HostFeed:
             shape, self._rows, lambda index: self._images[rows[index[0]]]
         )
 
-    def bind(self, train_step: Callable) -> Callable:
+    def wrap_step(self, train_step: Callable) -> Callable:
         """Return (state, batch, keys) -> (state, metrics), to be jitted."""
 
-        def bound(state, batch, keys):
+        def wrapped(state, batch, keys):
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
-        return bound
+        return wrapped
 
 
 def prefetch(items: Iterator, ahead: int) -> Iterator:

@@ -1,1 +1,1 @@
-"""The paper's tables and figures as commands: every variant run and set beside what was printed."""
+"""The paper's tables: all of their runs, and their results beside the paper's values."""

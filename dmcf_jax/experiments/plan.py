@@ -8,14 +8,13 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from dmcf_jax.cli.app import read_config
+from dmcf_jax.config.read import read_config
 from dmcf_jax.config.validate import validate
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_ROWS, WHOLE
 from dmcf_jax.runs.collection import run_folder
 
-ROOT = Path(__file__).parents[2]
 DATA = ("regdb", "sysu_mm01", "synthetic")
 TABLES = (1, 2, 3)
 
@@ -24,9 +23,12 @@ TABLES = (1, 2, 3)
 class Run:
     """One training run of an experiment and its evaluation.
 
-    row: name in the table, a variant or the stem of the user's own config.
-    words: flags of scripts/train.py that say what is trained, `--config=...` first.
-    trial: split of the data, None where there is one.
+    Attributes:
+        row: name in the table, a variant or the stem of the user's own config.
+        words: flags of `dmcf train` that say what is trained, `--config=...` first.
+        trial: split of the data, None where there is one.
+        seed: of weights, sampling and augmentation.
+        folder: its workdir.
     """
 
     row: str
@@ -37,27 +39,30 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What people call it: row/trial_T_seed_S."""
+        """Its name in messages: row/trial_T_seed_S."""
         return f"{self.row}/{self.folder.name}"
 
     @functools.cached_property
     def config(self) -> ConfigDict:
-        """The resolved config, as scripts/train.py will see it."""
+        """The resolved config, as `dmcf train` will see it."""
         return read_config(self.words)
 
     def train_command(self) -> list[str]:
-        """Return the command that trains it, or goes on where it stands."""
-        script = str(ROOT / "scripts" / "train.py")
-        return [sys.executable, script, *self.words, f"--workdir={self.folder}"]
+        """Return the command that trains it, or resumes from its latest checkpoint."""
+        return [*_command("train"), *self.words, f"--workdir={self.folder}"]
 
     def evaluate_command(self) -> list[str]:
-        """Return the command that evaluates it by the usual protocols of its data."""
-        script = str(ROOT / "scripts" / "evaluate.py")
-        return [sys.executable, script, f"--workdir={self.folder}"]
+        """Return the command that evaluates it by the default protocols of its data."""
+        return [*_command("evaluate"), f"--workdir={self.folder}"]
 
     def protocols(self) -> tuple[str, ...]:
         """Return the protocols by which it is evaluated."""
         return DEFAULT_PROTOCOLS[self.config.data.name]
+
+
+def _command(verb: str) -> list[str]:
+    # The package of this process, which needs no `dmcf` on the path; -P: not the current folder's.
+    return [sys.executable, "-P", "-m", f"dmcf_jax.cli.{verb}"]
 
 
 def plan(
@@ -71,17 +76,18 @@ def plan(
     rows: Sequence[str] = (),
     settings: Sequence[str] = (),
 ) -> list[Run]:
-    """Return the runs of a table, the quickest overview first: seed by seed, then row by row.
+    """Return the runs of a table, seed by seed, so that all rows have one run each early.
 
     Args:
-        table: of the paper, 1 (the whole method), 2 or 3 (its ablations).
+        table: of the paper, 1 (the complete method), 2 or 3 (its ablations).
         data: one of `DATA`.
         workdir: folder of the experiment; tables that share a row share its runs.
-        data_dir: where records lie; by default what the config says, for synthetic the workdir.
-        seeds, trials: by default one seed and all ten splits on RegDB, three seeds on made-up
-            people. SYSU-MM01 has one split: its ten trials are draws of one evaluation.
-        rows: by default the paper's. Names of variants, or config files of the user's own with
-            `file.py:argument`, whose row is called after the file and the argument.
+        data_dir: of the records; by default the config's, for synthetic `<workdir>/data`.
+        seeds: by default 0; for synthetic 0, 1 and 2.
+        trials: splits of RegDB, by default all ten; for synthetic 1. SYSU-MM01 has one split:
+            its ten trials are draws of the gallery within one evaluation.
+        rows: names of variants, or config files as `file.py` or `file.py:argument`, whose row
+            is called after the file and the argument; by default the paper's.
         settings: `field=value` for every run, such as `train.steps=1000`.
 
     Raises:
@@ -89,61 +95,63 @@ def plan(
     """
     seeds = tuple(seeds) or ((0, 1, 2) if data == "synthetic" else (0,))
     trials = _trials(data, tuple(trials))
-    files = [_row(name, data) for name in rows or _paper_rows(table)]
+    configs = [_row(name, data) for name in rows or _paper_rows(table)]
     if data_dir is None and data == "synthetic":
         data_dir = workdir / "data"
-    placed = [] if data_dir is None else [f"data.data_dir={data_dir}"]
-    common = [f"--config.{setting}" for setting in [*placed, *settings]]
+    data_fields = [] if data_dir is None else [f"data.data_dir={data_dir}"]
+    common = [f"--config.{setting}" for setting in [*data_fields, *settings]]
     runs = [
-        _run(workdir, row, file, trial, seed, common)
+        _run(workdir, row, config, trial, seed, common)
         for seed in seeds
         for trial in trials
-        for row, file in files
+        for row, config in configs
     ]
     _check(runs)
     return runs
 
 
-def _paper_rows(table):
+def _paper_rows(table: int) -> tuple[str, ...]:
     return (WHOLE,) if table == 1 else TABLE_ROWS[table]
 
 
-def _trials(data, trials):
+def _trials(data: str, trials: tuple[int, ...]) -> tuple[int | None, ...]:
     if data == "sysu_mm01":
         if trials:
             raise UserError(
                 f"--trials={','.join(map(str, trials))}: SYSU-MM01 has one split of identities; "
                 "its ten trials are draws of the gallery, which every evaluation makes. Leave it "
-                "out, or vary --seeds"
+                "out, or vary --seeds",
+                about="--trials",
             )
         return (None,)
     return trials or ((1,) if data == "synthetic" else tuple(range(1, 11)))
 
 
-def _row(name, data):
-    """Return (row, what --config takes)."""
+def _row(name: str, data: str) -> tuple[str, str]:
+    """Return (row, value of --config)."""
     own, _, argument = name.partition(":")
     if own.endswith(".py"):
         return "_".join([Path(own).stem, *filter(None, [argument])]), name
-    file = str(ROOT / "configs" / f"{data}.py")
-    return name, file if name == WHOLE else f"{file}:{name}"
+    return name, data if name == WHOLE else f"{data}:{name}"
 
 
-def _run(workdir, row, file, trial, seed, common):
-    words = [f"--config={file}", f"--config.seed={seed}"]
+def _run(
+    workdir: Path, row: str, config: str, trial: int | None, seed: int, common: list[str]
+) -> Run:
+    words = [f"--config={config}", f"--config.seed={seed}"]
     words += [] if trial is None else [f"--config.data.trial={trial}"]
     folder = run_folder(workdir, row, trial, seed)
     return Run(row, (*words, *common), trial, seed, folder)
 
 
-def _check(runs):
+def _check(runs: list[Run]) -> None:
     problems = []
     for run in runs:
         try:
             validate(run.config)
         except UserError as error:
-            problems.append(f"{run.row}: {error}")
+            problems += [Problem(p.about, f"{run.row}: {p.text}") for p in error.problems]
     twice = sorted({run.name for run in runs if sum(r.folder == run.folder for r in runs) > 1})
-    problems += [f"{name} is asked for twice" for name in twice]
+    problems += [Problem(name, f"{name} is asked for twice") for name in twice]
     if problems:
-        raise UserError.listing("these runs cannot be made:", list(dict.fromkeys(problems)))
+        raise UserError.listing("these runs cannot be started:", list(dict.fromkeys(problems)))

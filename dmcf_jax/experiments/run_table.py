@@ -1,19 +1,18 @@
-"""What scripts/experiments.py does: plan, run what is missing, write the tables."""
+"""What `dmcf experiments` does: plan, run what is missing, write the tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.experiments import tables
 from dmcf_jax.experiments.plan import DATA, TABLES, Run, plan
-from dmcf_jax.experiments.progress_view import overview
 from dmcf_jax.experiments.runner import run_missing
-from dmcf_jax.experiments.standing import seconds_a_step, standing
+from dmcf_jax.experiments.status import overview
 from dmcf_jax.methods.dmcf.published import PROTOCOL
 from dmcf_jax.runtime.console import console, log, log_time
 from dmcf_jax.runtime.files import write_atomically
 
-PEOPLE = 200  # made-up identities of --data=synthetic; half of them train
+PEOPLE = 200  # synthetic identities of --data=synthetic; half of them train
 
 
 def run_experiment(
@@ -35,17 +34,17 @@ def run_experiment(
 
     Args:
         jobs: runs at a time, each on its share of the cores (and of `CUDA_VISIBLE_DEVICES`).
-        dry_run: only list the runs, what state they are in and how long they will take; None is
-            returned. Where no run has begun, one step of the first is measured.
+        dry_run: only list the runs with their state and, where metrics logs tell the speed, the
+            time of the rest; returns None.
 
     Raises:
-        UserError: for what cannot be planned; and, after all others are done, for runs that failed.
+        UserError: what cannot be planned; after all others are done, the runs that failed.
     """
     _check(table, data, jobs)
     choices = {"data_dir": data_dir, "seeds": seeds, "trials": trials}
     runs = plan(table, data, workdir, rows=rows, settings=settings, **choices)
     if dry_run:
-        _list(runs)
+        console.print(overview(runs))
         return None
     if data == "synthetic":
         _render(runs)
@@ -56,43 +55,30 @@ def run_experiment(
     return text
 
 
-def _check(table, data, jobs):
+def _check(table: int, data: str, jobs: int) -> None:
     problems = []
     if table not in TABLES:
-        problems.append(f"--table={table}: the paper has tables {', '.join(map(str, TABLES))}")
+        text = f"--table={table}: the paper has tables {', '.join(map(str, TABLES))}"
+        problems.append(Problem("--table", text))
     if data not in DATA:
-        problems.append(f"--data={data}: choose one of {', '.join(DATA)}")
+        problems.append(Problem("--data", f"--data={data}: choose one of {', '.join(DATA)}"))
     if table == 1 and data == "synthetic":
-        problems.append(
-            "--table=1 sets our row beside published ones; nothing is published on made-up people"
-        )
+        text = "--table=1 compares with published rows; there are none for synthetic people"
+        problems.append(Problem("--table", text))
     if jobs < 1:
-        problems.append(f"--jobs={jobs}: at least 1")
+        problems.append(Problem("--jobs", f"--jobs={jobs}: at least 1"))
     if problems:
         raise UserError.listing("this experiment cannot be run:", problems)
 
 
-def _render(runs):
+def _render(runs: Sequence[Run]) -> None:
+    # Here, because nothing else of an experiment needs the renderer.
     from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 
     data_dir = runs[0].config.data.data_dir
     for trial in sorted({run.trial for run in runs}):
-        with log_time(f"rendering and preparing {PEOPLE} made-up people, split {trial}"):
+        with log_time(f"rendering and preparing {PEOPLE} synthetic people, split {trial}"):
             prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
-
-
-def _list(runs: Sequence[Run]) -> None:
-    """Print what there is to do; measure a step first where no log tells how long one takes."""
-    if not seconds_a_step(runs) and not all(standing(run).finished for run in runs):
-        from benchmarks.measure import seconds_of
-        from benchmarks.train_step import make_step
-
-        config = runs[-1].config  # the whole method, where the table has it
-        with log_time("no run has begun: measuring one training step on this machine"):
-            measured = {"": min(seconds_of(make_step(config), 3))}
-        console.print(overview(runs, by_row=measured))
-    else:
-        console.print(overview(runs))
 
 
 def write_tables(table: int, workdir: Path, runs: Sequence[Run]) -> str:

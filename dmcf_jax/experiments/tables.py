@@ -1,8 +1,7 @@
-"""The rows of a table out of evaluated runs, as Markdown and as CSV.
+"""Tables of evaluated runs, as Markdown and as CSV.
 
-Values are percent: means over the runs of a row (its seeds and splits) and their standard
-deviation (divisor n - 1). A single run of several galleries, as on SYSU-MM01, is spread over its
-galleries instead.
+Values are percent: the mean over the runs of a row (its seeds and splits) and the standard
+deviation (divisor n - 1). A row of one run, as on SYSU-MM01, has those of its galleries instead.
 """
 
 import csv
@@ -13,7 +12,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from dmcf_jax.experiments.plan import Run
-from dmcf_jax.experiments.standing import result_file
+from dmcf_jax.experiments.status import result_file
 from dmcf_jax.methods.dmcf.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
@@ -27,6 +26,7 @@ class Cell:
     deviation: float | None
 
     def __str__(self) -> str:
+        """Return mean ± deviation."""
         spread = "" if self.deviation is None else f" ± {self.deviation:.2f}"
         return f"{self.mean:.2f}{spread}"
 
@@ -35,10 +35,13 @@ class Cell:
 class Row:
     """One row on one protocol.
 
-    runs: how many were evaluated.
-    values: by measure.
-    gain: CMC-1 less that of the whole method's run of the same seed and split; None without one.
-    paper: what the paper printed, None where the data are not the paper's.
+    Attributes:
+        name: a variant, or the stem of the user's own config.
+        runs: how many were evaluated.
+        values: by measure.
+        gain: CMC-1 minus that of the complete method's run of the same seed and split; None
+            without one.
+        paper: the paper's values, None where the data are not the paper's.
     """
 
     name: str
@@ -48,7 +51,7 @@ class Row:
     paper: Scores | None
 
     def difference(self, measure: str) -> float | None:
-        """Return our mean less the paper's value of 'CMC-1' or 'mAP'."""
+        """Return our mean minus the paper's value of 'CMC-1' or 'mAP'."""
         if self.paper is None:
             return None
         printed = {"CMC-1": self.paper.cmc_1, "mAP": self.paper.mAP}[measure]
@@ -57,16 +60,16 @@ class Row:
 
 def gather(runs: Sequence[Run], protocol: str) -> list[Row]:
     """Return the rows of what is evaluated by `protocol`, in the order of `runs`."""
-    found: dict[str, dict[tuple, dict]] = {}
+    results: dict[str, dict[tuple, dict]] = {}
     for run in runs:
         path = result_file(run, protocol)
         if path.exists():
-            found.setdefault(run.row, {})[run.trial, run.seed] = json.loads(path.read_text())
-    whole = found.get(WHOLE, {})
-    return [_row(name, results, whole, protocol) for name, results in found.items()]
+            results.setdefault(run.row, {})[run.trial, run.seed] = json.loads(path.read_text())
+    whole = results.get(WHOLE, {})
+    return [_row(name, by_run, whole, protocol) for name, by_run in results.items()]
 
 
-def _row(name, results, whole, protocol):
+def _row(name: str, results: dict, whole: dict, protocol: str) -> Row:
     values = {measure: _cell(list(results.values()), measure) for measure in MEASURES}
     gains = [
         _percent(result["mean"], "CMC-1") - _percent(whole[key]["mean"], "CMC-1")
@@ -77,27 +80,27 @@ def _row(name, results, whole, protocol):
     return Row(name, len(results), values, gain, _paper(name, results, protocol))
 
 
-def _cell(results, measure):
+def _cell(results: list[dict], measure: str) -> Cell:
     if len(results) == 1:
         return _average([_percent(trial, measure) for trial in results[0]["trials"]])
     return _average([_percent(result["mean"], measure) for result in results])
 
 
-def _percent(metrics, measure):
+def _percent(metrics: dict, measure: str) -> float:
     if not measure.startswith("CMC-"):
         return 100 * metrics[measure]
     curve = metrics["cmc"]
     return 100 * curve[str(min(int(measure.removeprefix("CMC-")), len(curve)))]
 
 
-def _average(values):
+def _average(values: Sequence[float]) -> Cell:
     return Cell(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
-def _paper(name, results, protocol):
-    facts = [result["data"] for result in results.values()]
-    dataset = facts[0]["dataset"]
-    if not all(fact["official"] for fact in facts) or PROTOCOL.get(dataset) != protocol:
+def _paper(name: str, results: dict, protocol: str) -> Scores | None:
+    data = [result["data"] for result in results.values()]
+    dataset = data[0]["dataset"]
+    if not all(entry["official"] for entry in data) or PROTOCOL.get(dataset) != protocol:
         return None
     return VARIANTS[dataset].get(name)
 
@@ -117,19 +120,19 @@ def markdown(table: int, protocol: str, rows: Sequence[Row]) -> str:
     return f"## Table {table}, {protocol}, %\n\n{_pipes(lines)}"
 
 
-def _printed_cells(row):
+def _printed_cells(row: Row) -> list[str]:
     if row.paper is None:
         return ["", "", ""]
     differences = (f"{row.difference(name):+.2f}" for name in ("CMC-1", "mAP"))
     return [f"{row.paper.cmc_1:.2f}", f"{row.paper.mAP:.2f}", " / ".join(differences)]
 
 
-def _pipes(lines):
+def _pipes(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def comparison(dataset: str, protocol: str, rows: Sequence[Row], official: bool) -> str:
-    """Return table 1: the paper's rows, and ours below, marked where the data are others."""
+    """Return table 1: the paper's rows and ours below, marked where the data are not official."""
     header = ["method", "CMC-1", "CMC-10", "CMC-20", "mAP"]
     lines = [header, [":--", *["--:"] * 4]]
     for name, scores in TABLE_1[dataset].items():

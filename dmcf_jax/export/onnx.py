@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.stablehlo import make_embed, verify
@@ -71,7 +71,7 @@ def float32_model(trained: TrainedModel) -> DMCF:
     """
     config = trained.config.copy_and_resolve_references()
     config.dtype = "float32"
-    return from_config.build_model(config, trained.model.identities, form="product")
+    return build_model(config, trained.model.identities, form="product")
 
 
 def load_onnx(places: dict[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
 from dmcf_jax.export.onnx import export_onnx, require_converter
 from dmcf_jax.export.stablehlo import export_stablehlo
 from dmcf_jax.export.torch import export_torch
@@ -45,5 +45,5 @@ def _write(trained: TrainedModel, format: str, path: Path) -> None:
     elif format == "onnx":
         export_onnx(trained, path)
     else:
-        portable = from_config.build_model(trained.config, trained.model.identities, form="library")
+        portable = build_model(trained.config, trained.model.identities, form="library")
         export_stablehlo(trained, path, portable)

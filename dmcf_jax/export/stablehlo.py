@@ -100,7 +100,7 @@ def _read_part(path, name, decode):
         reason = getattr(error, "strerror", None) or str(error).strip("'\"")
         raise UserError(
             f"{path} cannot be read as an exported run ({reason}). Write it with "
-            "scripts/export.py --format=stablehlo and this version of jax."
+            "dmcf export --format=stablehlo and this version of jax."
         ) from None
 
 

@@ -1,11 +1,11 @@
-"""Weights of a fresh network: one draw of normal numbers, cut to the shapes of the parameters.
+"""Weights of a fresh network: one draw of normal numbers, split over the parameters.
 
 `model.init` draws each tensor by itself, which costs XLA half a second of compilation for each;
-this gives the same distributions in one draw (held against each other in
-`tests/test_initial.py`).
+this gives the same distributions in one draw (tests/methods/dmcf/test_network.py compares them).
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax.random import key_data, wrap_key_data
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
-from dmcf_jax.models.tree_paths import path_name
+from dmcf_jax.models.tree_paths import leaves_by_path, path_name
 
 
 def variable_shapes(model: nn.Module, size: tuple[int, int]) -> dict:
@@ -32,37 +32,71 @@ def draw_normals(
     They are the same wherever they are drawn: on one device, or as `sharding` says.
     """
     leaves = jax.tree_util.tree_leaves_with_path(shapes)
-    total = sum(leaf.size for path, leaf in leaves if _deviation(path, leaf.shape))
+    total = sum(leaf.size for path, leaf in leaves if _start_of(path_name(path)) == "normal")
     draw = jax.jit(
         lambda data: jax.random.normal(wrap_key_data(data), (total,)), out_shardings=sharding
     )
-    # Numbers on the host, since a key that lies on one device is no input of several hosts.
+    # Key data on the host: a key on one device cannot be an input of a program of several hosts.
     return draw(np.asarray(key_data(key)))
 
 
-def cut(shapes: dict, normals: Float[Array, " n"]) -> dict:
-    """Return variables of `shapes`: kernels from `normals` in order, the rest constant."""
-    start = 0
+def variables_from_normals(
+    shapes: dict,
+    normals: Float[Array, " n"],
+    own_variables: Callable[[], dict] | None = None,
+) -> dict:
+    """Return variables of `shapes`: kernels from `normals` in order, the rest constant.
 
-    def make(path, leaf):
-        nonlocal start
-        deviation = _deviation(path, leaf.shape)
-        if not deviation:
-            ones = path_name(path).endswith(("/scale", "/var"))
-            return jnp.full(leaf.shape, float(ones), leaf.dtype)
-        start, begin = start + leaf.size, start
+    Args:
+        normals: of `draw_normals` for the same shapes.
+        own_variables: returns a tree like `shapes` from the modules' own initialisers. It gives
+            the parameters that this file has no rule for; of its result only those are computed
+            under jit.
+
+    Raises:
+        ValueError: naming the parameters without a rule, where `own_variables` is not given.
+    """
+    paths = [path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
+    unknown = [path for path in paths if _start_of(path) is None]
+    if unknown and own_variables is None:
+        raise ValueError(f"no rule how these parameters start: {', '.join(unknown)}")
+    own = leaves_by_path(own_variables()) if unknown else {}
+    used = 0
+
+    def make(path: tuple, leaf: jax.ShapeDtypeStruct) -> Array:
+        nonlocal used
+        name = path_name(path)
+        start = _start_of(name)
+        if start is None:
+            return own[name]
+        if start != "normal":
+            return jnp.full(leaf.shape, start, leaf.dtype)
+        used, begin = used + leaf.size, used
+        deviation = _deviation(name, leaf.shape)
         return deviation * normals[begin : begin + leaf.size].reshape(leaf.shape)
 
     return jax.tree_util.tree_map_with_path(make, shapes)
 
 
-def _deviation(path, shape) -> float:
-    """Return the standard deviation of a parameter's distribution, 0 for what starts constant."""
-    name = path_name(path)
+# How a parameter starts, by the last part of its path: 'normal' or a constant.
+_STARTS = {
+    "kernel": "normal",
+    "scale": 1.0,
+    "bias": 0.0,
+    "mean": 0.0,
+    "var": 1.0,
+    "log_variance": 0.0,  # sigma = 1
+}
+
+
+def _start_of(name: str) -> str | float | None:
+    return _STARTS.get(name.rpartition("/")[2])
+
+
+def _deviation(name: str, shape: tuple[int, ...]) -> float:
+    """Return the standard deviation of a kernel's distribution."""
     if name.endswith("/classifier/kernel"):
         return math.sqrt(1.0 / (3.0 * shape[0]))
-    if not name.endswith("/kernel"):
-        return 0.0
     # Kaiming: over the fan-out s s o in the streams (4-D), over the fan-in in reductions (2-D).
     fan = np.prod(shape) // shape[2] if len(shape) == 4 else shape[0]
     return math.sqrt(2.0 / fan)

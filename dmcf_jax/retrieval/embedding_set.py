@@ -18,7 +18,7 @@ from jaxtyping import Float
 import dmcf_jax
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import LoadedModel
-from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.files import atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")
@@ -80,7 +80,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def is_embeddings(path: str | Path) -> bool:
-    """Return whether `path` is a folder that scripts/embed.py wrote."""
+    """Return whether `path` is a folder that dmcf embed wrote."""
     return (Path(path) / "manifest.json").is_file()
 
 
@@ -99,10 +99,10 @@ class EmbeddingSet:
         self.folder = Path(folder)
         manifest = read_manifest(self.folder)
         if manifest is None:
-            raise UserError(f"{folder} holds no embeddings; make them with scripts/embed.py")
+            raise UserError(f"{folder} holds no embeddings; make them with dmcf embed")
         if not manifest["complete"]:
             raise UserError(
-                f"the embeddings in {folder} are not finished: run the same scripts/embed.py "
+                f"the embeddings in {folder} are not finished: run the same dmcf embed "
                 "again, which continues them"
             )
         self.manifest = manifest

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet
+from dmcf_jax.runtime.files import atomic_path
 
 TRAINED_ON = 200_000
 

@@ -133,7 +133,7 @@ def check_modality(modality: str) -> None:
 
 
 def load_model(source: str | Path, step: int | None = None, best: bool = False) -> LoadedModel:
-    """Return the model in a run's folder or in a file of scripts/export.py --format=stablehlo.
+    """Return the model in a run's folder or in a file of dmcf export --format=stablehlo.
 
     Args:
         step, best: which checkpoint of a run, see `load_trained`.
@@ -148,7 +148,7 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
         kind = "is no exported model" if path.exists() else "does not exist"
         raise UserError(
             f"--model={source} {kind}; give the --workdir of a run or a file that "
-            "scripts/export.py --format=stablehlo wrote"
+            "dmcf export --format=stablehlo wrote"
         )
     return _exported(path)
 

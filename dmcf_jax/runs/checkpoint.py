@@ -17,10 +17,10 @@ from typing import Any
 import jax
 from orbax.checkpoint import v1 as ocp
 
+from dmcf_jax.errors import UserError
+from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.checksums import checksum_problems, write_checksums
-from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.train_step import TrainState
 
 KEPT = 2  # latest checkpoints kept: one to fall back on if the newest is damaged
 # What orbax writes last, after the hashes: times and a sentence. Nothing is loaded from them.
@@ -162,7 +162,7 @@ class Checkpoints:
             wanted = "any step" if step is None else f"step {step}"
             raise UserError(
                 f"no checkpoint of {wanted} in {self._folder}; there are {steps}. "
-                "Train first (scripts/train.py), or name another --workdir or --step."
+                "Train first (dmcf train), or name another --workdir or --step."
             )
         return steps[-1] if step is None else step
 

@@ -1,6 +1,6 @@
 """Where the runs of an experiment lie: `<workdir>/<row>/seed_S` or `<row>/trial_T_seed_S`.
 
-Each is an ordinary run of scripts/train.py, so whatever reads one run reads these.
+Each is an ordinary run of dmcf train, so whatever reads one run reads these.
 """
 
 from pathlib import Path

@@ -25,19 +25,20 @@ import jax
 from ml_collections import ConfigDict
 
 import dmcf_jax
-from dmcf_jax.runtime import hosts
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
+from dmcf_jax.runtime.files import write_atomically
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
 
-class Held:
-    """A folder that this process holds."""
+class RunLock:
+    """The lock of a run's folder, held by this process."""
 
     def __init__(self, workdir: Path, handle: TextIO):
-        """Keep the open lock file, by which the folder is known again."""
+        """Keep the open lock file, by which the folder is recognised later."""
         self._workdir, self._handle = workdir, handle
 
     def owner(self) -> str:
@@ -58,15 +59,16 @@ class Held:
             same = False
         if not same:
             raise UserError(
-                f"the workdir {self._workdir} vanished while it was trained in: its lock file is "
-                "gone or another. Bring the folder back and run the same command, which continues "
-                "from its last checkpoint, or start again."
+                f"the workdir {self._workdir} vanished during training: its lock file is gone or "
+                "was replaced. Restore the folder and run the same command, which resumes from "
+                "its latest checkpoint, or start again.",
+                about=str(self._workdir),
             )
 
 
 @contextlib.contextmanager
-def locked(workdir: Path) -> Iterator[Held]:
-    """Hold the folder for this process; the kernel frees it when the process ends, however.
+def lock_run(workdir: Path) -> Iterator[RunLock]:
+    """Lock the folder for this process; the kernel unlocks it when the process ends, however.
 
     Raises:
         UserError: if the folder cannot be made or another process holds it.
@@ -76,30 +78,32 @@ def locked(workdir: Path) -> Iterator[Held]:
         handle = open(workdir.absolute() / ".lock", "a+")
     except OSError as error:
         raise UserError(
-            f"the workdir {workdir} cannot be written: {error.strerror}. Choose another --workdir."
+            f"the workdir {workdir} cannot be written: {error.strerror}. Choose another --workdir.",
+            about="--workdir",
         ) from None
     with handle:
         try:
             if hosts.is_first():  # one process holds the folder for all
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _sign(handle)
+                _write_owner(handle)
         except BlockingIOError:
             raise UserError(
-                f"another process is training in {workdir}. Wait for it or name another --workdir."
+                f"another process is training in {workdir}. Wait for it or name another --workdir.",
+                about="--workdir",
             ) from None
         except OSError as error:  # some network disks have no locks
             log(f"NOTE: {workdir} cannot be locked ({error.strerror}): start no second run there.")
-        yield Held(workdir, handle)
+        yield RunLock(workdir, handle)
 
 
-def _sign(handle):
+def _write_owner(handle):
     handle.truncate(0)
     handle.write(f"process {os.getpid()} of {socket.gethostname()}, {time.time_ns()}\n")
     handle.flush()
 
 
 def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
-    """Hold `config` against the one that a run in `workdir` was started with, if there is one.
+    """Compare `config` with the one that a run in `workdir` was started with, if there is one.
 
     Raises:
         UserError: showing each difference that would change results.
@@ -111,12 +115,12 @@ def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
         raise UserError.listing(
             f"{workdir} was started with another config:",
             changed,
-            "Use the old values to continue it, or another --workdir for a new run.",
+            "Use the old values to resume it, or another --workdir for a new run.",
         )
 
 
-def claim(workdir: Path, config: ConfigDict) -> None:
-    """Write config and environment into the folder of a run that starts or continues."""
+def write_run_info(workdir: Path, config: ConfigDict) -> None:
+    """Write config and environment into the folder of a run that starts or resumes."""
     write_atomically(workdir / "config.json", json.dumps(flatten(config), indent=2) + "\n")
     path = workdir / "environment.json"
     starts = read_json(path) if path.exists() else []
@@ -132,7 +136,8 @@ def read_config(workdir: Path) -> dict:
     path = Path(workdir) / "config.json"
     if not path.exists():
         raise UserError(
-            f"{workdir} holds no run (no config.json). Name the --workdir of scripts/train.py."
+            f"{workdir} holds no run (no config.json). Name the --workdir of `dmcf train`.",
+            about=str(workdir),
         )
     return read_json(path)
 
@@ -149,7 +154,8 @@ def read_json(path: Path) -> Any:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(
             f"{path} cannot be read ({reason}): the run's folder is damaged. Copy the file from "
-            "elsewhere, or train in another --workdir."
+            "a backup, or train in another --workdir.",
+            about=str(path),
         ) from None
 
 
@@ -158,12 +164,12 @@ def restore_config(workdir: Path) -> ConfigDict:
     config = ConfigDict()
     for field, value in read_config(workdir).items():
         *groups, name = field.split(".")
-        place = config
+        branch = config
         for group in groups:
-            if group not in place:
-                place[group] = ConfigDict()
-            place = place[group]
-        place[name] = tuple(value) if isinstance(value, list) else value
+            if group not in branch:
+                branch[group] = ConfigDict()
+            branch = branch[group]
+        branch[name] = tuple(value) if isinstance(value, list) else value
     return config
 
 

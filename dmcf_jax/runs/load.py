@@ -2,22 +2,21 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax.config import build as from_config
-from dmcf_jax.runtime import devices as mesh
-from dmcf_jax.runs import folder as run_folder
-from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.config.build import Built, build
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.methods.embedder import Embedder
+from dmcf_jax.models.initial import draw_normals, variables_from_normals
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.folder import read_json, restore_config
+from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.runtime.random_keys import named_key
-from dmcf_jax.methods.dmcf.train_step import make_state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,12 @@ class TrainedModel:
     step: int
     chosen_by: str
 
-    def embed(self, store: ImageStore, flip: bool | None = None, progress=None) -> np.ndarray:
+    def embed(
+        self,
+        store: ImageStore,
+        flip: bool | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
         """Return float32 unit embeddings [n d] of stored images, computed on all devices.
 
         Args:
@@ -54,7 +58,7 @@ class TrainedModel:
 @functools.lru_cache(maxsize=4)
 def embedder_of(model: DMCF, batch_size: int, flip: bool) -> Embedder:
     """Return the embedder of a network on all devices; compiled once whatever its weights."""
-    return Embedder(model, mesh.make_mesh(), batch_size, flip)
+    return Embedder(model, make_mesh(), batch_size, flip)
 
 
 def load_trained(workdir: str | Path, step: int | None = None, best: bool = False) -> TrainedModel:
@@ -67,38 +71,31 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
     Raises:
         UserError: if there is no run or no such checkpoint.
     """
-    config, model = _network_of(workdir)
+    config, built = _build(workdir)
+    shapes = with_sharding(built.state_shapes(), replicated(make_mesh()))
     with Checkpoints(workdir, config.train.keep_best, read_only=True) as checkpoints:
         chosen_by = "named by --step" if step is not None else "last"
         if best:
             step, chosen_by = checkpoints.best_step(), _best_by(config)
-        state = checkpoints.load(_empty_state(config, model), step)
-    variables = {"params": state.params, "batch_stats": state.batch_stats}
-    return TrainedModel(config, model, variables, int(state.step), chosen_by)
+        state = checkpoints.load(shapes, step)
+    return TrainedModel(config, built.model, state.variables, int(state.step), chosen_by)
 
 
 def untrained(workdir: str | Path) -> TrainedModel:
     """Return the network of a run as it was before its first step."""
-    config, model = _network_of(workdir)
-    shapes = variable_shapes(model, tuple(config.data.size))
-    variables = cut(shapes, draw_normals(shapes, named_key(config.seed, "init")))
-    return TrainedModel(config, model, variables, 0, "untrained")
+    config, built = _build(workdir)
+    shapes, key = built.variable_shapes(), named_key(config.seed, "init")
+    normals = draw_normals(shapes, key)
+    variables = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
+    return TrainedModel(config, built.model, variables, 0, "untrained")
 
 
-def _best_by(config):
-    judged = "test data" if config.train.eval_on == "test" else "held-out identities"
-    return f"best {config.train.keep_best} on {judged}"
+def _best_by(config: ConfigDict) -> str:
+    data = "test data" if config.train.eval_on == "test" else "held-out identities"
+    return f"best {config.train.keep_best} on {data}"
 
 
-def _network_of(workdir):
-    config = run_folder.restore_config(workdir)
-    classes = run_folder.read_json(Path(workdir) / "classes.json")
-    return config, from_config.build_model(config, len(classes))
-
-
-def _empty_state(config, model):
-    """Return the shapes of a run's state, placed on all devices."""
-    variables = variable_shapes(model, tuple(config.data.size))
-    optimizer = from_config.build_optimizer(config)
-    shapes = jax.eval_shape(lambda fresh: make_state(fresh, optimizer), variables)
-    return mesh.with_sharding(shapes, mesh.replicated(mesh.make_mesh()))
+def _build(workdir: str | Path) -> tuple[ConfigDict, Built]:
+    config = restore_config(workdir)
+    classes = read_json(Path(workdir) / "classes.json")
+    return config, build(config, len(classes))

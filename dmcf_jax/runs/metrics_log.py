@@ -9,8 +9,9 @@ import socket
 import time
 from pathlib import Path
 
-from dmcf_jax.runtime import hosts
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.runtime import hosts
+from dmcf_jax.runtime.files import write_atomically
 
 LEVELS = tuple(LEVEL_OF_STAGE.values())
 SECONDS_BETWEEN_FLUSHES = 15  # of TensorBoard's file: each waits for the disk

@@ -139,12 +139,18 @@ def gather_to_host(array: jax.Array) -> np.ndarray:
     return multihost_utils.process_allgather(array, tiled=True)
 
 
-def check_divides(pairs: int, devices: int, P: int, K: int) -> None:
+def check_divides(devices: int, P: int, K: int) -> None:
     """Refuse a batch whose P K pairs do not divide over the devices.
+
+    Args:
+        devices: how many there are.
+        P: identities in a batch.
+        K: images of each identity in each modality.
 
     Raises:
         UserError: with the nearest numbers of identities that do.
     """
+    pairs = P * K
     if pairs % devices == 0:
         return
     fitting = [p for p in range(1, P + devices + 1) if (p * K) % devices == 0]
@@ -152,5 +158,6 @@ def check_divides(pairs: int, devices: int, P: int, K: int) -> None:
     nearest = " or ".join(str(p) for p in below + [p for p in fitting if p > P][:1])
     raise UserError(
         f"a batch of P x K = {P} x {K} = {pairs} pairs does not divide over {devices} devices. "
-        f"Set --config.sampler.P to {nearest}, or use fewer devices."
+        f"Set --config.sampler.P to {nearest}, or use fewer devices.",
+        about="sampler.P",
     )

@@ -1,4 +1,4 @@
-"""The weights of an earlier run of ours, or of its export, as the start of a new run."""
+"""The weights of another run, or of its export, as the start of a new run."""
 
 import re
 import zipfile
@@ -16,16 +16,16 @@ _CLASSIFIER = re.compile(r"params/heads_[GR]\d+/classifier/(kernel|bias)")
 
 
 def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
-    """Return the variables of `path` that a new network takes over, and notes on the others.
+    """Return the variables of `path` that a new network takes over, and notes on the rest.
 
     Args:
         shapes: variables of the new network, or their shapes.
-        path: a workdir of scripts/train.py (its latest checkpoint counts), or what
-            scripts/export.py wrote: the folder of --format=torch or the file of stablehlo.
+        path: a workdir of `dmcf train` (its latest checkpoint is taken), or what `dmcf export`
+            wrote: the folder of --format=torch or the file of --format=stablehlo.
 
     Returns:
         The part of a tree like `shapes` to be taken over, and a line for each classifier that is
-        left out because its identities are others in number.
+        left out because it has another number of identities.
 
     Raises:
         UserError: if `path` is neither, or naming every variable that does not fit.
@@ -65,8 +65,8 @@ def _read(path):
     if _is_stablehlo(path):
         return tree_of(read_exported_weights(path))
     raise UserError(
-        f"init_from: {path} is neither a workdir of scripts/train.py nor a folder or file written "
-        "by scripts/export.py. ImageNet weights go to --config.model.pretrained."
+        f"init_from: {path} is neither a workdir of dmcf train nor a folder or file written "
+        "by dmcf export. ImageNet weights go to --config.model.pretrained."
     )
 
 

@@ -2,22 +2,17 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
-from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.train_step import TrainState
-from dmcf_jax.runs.checkpoint import Checkpoints
-from dmcf_jax.runs.folder import Held
-from dmcf_jax.runs.metrics_log import open_metrics
+from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.methods.train_state import TrainState
+from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.skipped_steps import SkippedSteps
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
-from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.display import TrainingDisplay
 
 
@@ -30,56 +25,65 @@ class Loop:
 
     def __init__(
         self,
-        config: ConfigDict,
-        workdir: Path,
-        checkpoints: Checkpoints,
+        run: Run,
         compiled: Callable,
         keys: tuple,
-        judge: Callable[[TrainState], dict[str, float]],
-        held: Held,
-        interruption: Interruption,
+        validate: Callable[[TrainState], dict[str, float]],
+        on_step: Callable[[int, TrainState], None] | None = None,
     ):
-        """Keep what every step needs."""
-        self._train, self._workdir, self._judge = config.train, workdir, judge
-        self._images_per_step = 2 * config.sampler.P * config.sampler.K
-        self._checkpoints, self._compiled, self._keys = checkpoints, compiled, keys
-        self._held, self._interruption = held, interruption
-        self._unchecked: deque = deque()
+        """Open the logs of a run that stopped before the step `run.start`.
 
-    def run(self, state, source, sources) -> TrainState:
+        Args:
+            compiled: (state, batch, keys) -> (state, metrics).
+            validate: state -> scores, called every `train.eval_every` steps.
+            on_step: called after each step with its number and state, once it is logged and,
+                where due, saved; for callers that want to watch or act.
+        """
+        self._run, self._train = run, run.config.train
+        self._compiled, self._keys, self._validate = compiled, keys, validate
+        self._on_step = on_step
+        self._images_per_step = 2 * run.config.sampler.P * run.config.sampler.K
+        self._unchecked: deque = deque()  # (step, metrics) whose values were not looked at yet
+        with hosts.first_alone():
+            self._writer = run.open_log("metrics")
+            self._scores = run.open_log("evaluations") if self._train.eval_every else None
+            self._skipped = SkippedSteps(run.workdir, run.start, self._train.skip_non_finite)
+        self._display = TrainingDisplay(run.start, self._train.steps)
+        # Since the last logged line: when it was, seconds waited for batches, steps taken.
+        self._clock, self._waited, self._counted = time.perf_counter(), 0.0, 0
+
+    def run(self, state: TrainState, batch: tuple, batches: Iterator[tuple]) -> TrainState:
         """Train from `state` to the last step, or to an interruption, and return the state.
+
+        Args:
+            batch: the feed's input of the next step.
+            batches: the inputs of the steps after it.
 
         Raises:
             UserError: a loss that is not finite, batches that do not come, a failed checkpoint.
             OSError: no room for a log, or its disk is gone.
         """
-        start = int(state.step)
-        with hosts.first_alone():
-            self._writer = open_metrics(self._workdir, start)
-            self._scores = self._score_writer(start)
-            self._skipped = SkippedSteps(self._workdir, start, self._train.skip_non_finite)
-        self._display = TrainingDisplay(start, self._train.steps)
-        self._clock, self._waited, self._counted = time.perf_counter(), 0.0, 0
-        self._interruption.hold()
+        interruption = self._run.interruption
+        interruption.hold()
         try:
-            state = self._take_steps(start, state, source, sources)
+            state = self._take_steps(int(state.step), state, batch, batches)
             self._finish(state)
         finally:
             self._close()
-        if self._interruption.reason:
+        if interruption.reason:
             log(
-                f"{self._interruption.reason}: saved step {int(state.step)}; the same command "
-                "continues from there."
+                f"{interruption.reason}: saved step {int(state.step)}; run the same command to "
+                "resume."
             )
         return state
 
-    def _take_steps(self, step, state, source, sources):
-        while step < self._train.steps and not self._interruption.ends(step):
-            state, metrics = self._compiled(state, source, self._keys)
+    def _take_steps(self, step, state, batch, batches):
+        while step < self._train.steps and not self._run.interruption.ends(step):
+            state, metrics = self._compiled(state, batch, self._keys)
             step += 1
             self._unchecked.append((step, metrics))
             self._after_step(step, state)
-            source = self._wait_for(sources, state)
+            batch = self._wait_for(batches, state)
         return state
 
     def _close(self):
@@ -88,29 +92,26 @@ class Loop:
         if self._scores:
             self._scores.close()
 
-    def _score_writer(self, start):
-        if not self._train.eval_every:
-            return None
-        return open_metrics(self._workdir, start, "evaluations")
-
-    def _wait_for(self, sources, state):
-        """Return the next step's source; save before giving up on one that does not come."""
+    def _wait_for(self, batches, state):
+        """Return the next step's input; save before giving up on one that does not come."""
         began = time.perf_counter()
         try:
-            source = next(sources)
+            batch = next(batches)
         except TimeoutError as error:
             if hosts.joined():  # saving takes all processes, and the others do not wait like this
                 raise UserError(
-                    f"{error}. The same command continues from the last checkpoint."
+                    f"{error}. Run the same command to resume from the latest checkpoint.",
+                    about="batches",
                 ) from None
             log(f"{error}; saving step {int(state.step)} ...")
             self._finish(state)
             raise UserError(
-                f"{error}. Step {int(state.step)} is saved; once the images can be read again, the "
-                "same command continues from there."
+                f"{error}. Step {int(state.step)} is saved; once the images can be read again, "
+                "run the same command to resume from it.",
+                about="batches",
             ) from None
         self._waited += time.perf_counter() - began
-        return source
+        return batch
 
     def _after_step(self, step, state):
         self._display.advance(step)
@@ -121,27 +122,29 @@ class Loop:
             self._evaluate(step, state)
         elif step % self._train.checkpoint_every == 0:
             self._save(state)
+        if self._on_step:
+            self._on_step(step, state)
 
     def _finish(self, state):
         self._save(state)
-        self._checkpoints.wait()
+        self._run.checkpoints.wait()
 
-    def _save(self, state, metrics=None):
+    def _save(self, state, scores=None):
         self._check()
-        self._held.check()
-        self._checkpoints.save(state, metrics)
+        self._run.check_folder()
+        self._run.checkpoints.save(state, scores)
 
     def _evaluate(self, step, state):
-        """Judge the state, write the scores down and keep a checkpoint that knows them."""
-        metrics = self._judge(state)
-        self._scores.write(step, metrics)
-        log(f"step {step}: " + ", ".join(f"{k} {100 * v:.2f}%" for k, v in metrics.items()))
-        self._save(state, metrics)
+        """Validate the state, log the scores and keep a checkpoint that knows them."""
+        scores = self._validate(state)
+        self._scores.write(step, scores)
+        log(f"step {step}: " + ", ".join(f"{k} {100 * v:.2f}%" for k, v in scores.items()))
+        self._save(state, scores)
 
     def _log(self, step):
         """Write the scalars of the step that just ended, with speed since the last line."""
         scalars = self._check()
-        self._held.check()
+        self._run.check_folder()
         now = time.perf_counter()
         seconds = now - self._clock
         scalars["images_per_second"] = self._counted * self._images_per_step / seconds
@@ -156,29 +159,31 @@ class Loop:
 
         Raises:
             NonFiniteLoss: for the first step whose loss or gradient is not finite and which may
-                not be left out.
+                not be skipped.
         """
         newest: dict[str, float] = {}
         while self._unchecked:
             step, metrics = self._unchecked.popleft()
             newest = {name: float(value) for name, value in jax.device_get(metrics).items()}
-            bad = [f"{name} = {value}" for name, value in newest.items() if not np.isfinite(value)]
-            if bad and not self._skipped.accept(step, newest, bad):
-                raise self._non_finite(step, bad)
+            bad = [name for name, value in newest.items() if not np.isfinite(value)]
+            shown = [f"{name} = {newest[name]}" for name in bad]
+            if bad and not self._skipped.accept(step, newest, shown):
+                raise self._non_finite(step, bad, shown)
         return newest
 
-    def _non_finite(self, step, bad):
-        self._checkpoints.wait()
+    def _non_finite(self, step, bad, shown):
+        self._run.checkpoints.wait()
         count = self._skipped.count
-        left_out = f"; {count} steps were left out before" if count else ""
-        return NonFiniteLoss(
-            f"step {step}: {', '.join(bad)}{left_out}; {self._last_saved()} in {self._workdir}. "
-            "Try lower rates (--config.optim.lr_heads, --config.optim.lr_backbone) in a new "
-            "--workdir; or, if such steps are rare, the same command with "
-            f"--config.train.skip_non_finite={self._train.skip_non_finite + 10}, which leaves up "
-            "to that many of them out."
+        skipped = f"; {count} steps were skipped before" if count else ""
+        message = (
+            f"step {step}: {', '.join(shown)}{skipped}; {self._last_saved()} in "
+            f"{self._run.workdir}. Try lower rates (--config.optim.lr_heads, "
+            "--config.optim.lr_backbone) in a new --workdir; or, if such steps are rare, the same "
+            f"command with --config.train.skip_non_finite={self._train.skip_non_finite + 10}, "
+            "which skips up to that many of them."
         )
+        return NonFiniteLoss(message, [Problem(name, message) for name in bad])
 
     def _last_saved(self):
-        saved = self._checkpoints.steps()
+        saved = self._run.checkpoints.steps()
         return f"the last good checkpoint is step {saved[-1]}" if saved else "nothing was saved yet"

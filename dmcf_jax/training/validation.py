@@ -1,4 +1,4 @@
-"""Scores during training, on identities that training does not see."""
+"""Scores during training, on identities that are not trained on."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,21 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.protocols import find_protocol
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
+from dmcf_jax.methods.train_state import TrainState
 
 DIRECTIONS = ("plain/visible-to-infrared", "plain/infrared-to-visible")
 
 
-def make_judge(
+def make_validate(
     config: ConfigDict, model: DMCF, held_out: ImageStore, mesh: Mesh
-) -> Callable[[object], dict[str, float]]:
+) -> Callable[[TrainState], dict[str, float]]:
     """Return state -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
 
     Args:
@@ -32,11 +33,9 @@ def make_judge(
     embed = Embedder(model, mesh, config.evaluation.batch_size)
     protocols = [find_protocol(name) for name in DIRECTIONS]
 
-    def judge(state) -> dict[str, float]:
-        # A copy, since the next step is given the state's own memory.
-        variables = jax.tree.map(
-            lambda leaf: leaf.copy(), {"params": state.params, "batch_stats": state.batch_stats}
-        )
+    def validate(state: TrainState) -> dict[str, float]:
+        # A copy: the next step overwrites the memory of this state, which it is given.
+        variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
         embeddings = embed(variables, store.images, store.modality)
         results = evaluate_protocols(protocols, embeddings, store)
         found = [result.trials[0].metrics for result in results]
@@ -46,16 +45,17 @@ def make_judge(
             "mINP": sum(metrics.mINP for metrics in found) / len(found),
         }
 
-    return judge
+    return validate
 
 
 def _images(config, held_out):
     if config.train.eval_on == "test":
-        return from_config.load_split(config, ("test",))
-    store = from_config.load_split(config, ("val",)) if not len(held_out) else held_out
+        return load_split(config, ("test",))
+    store = load_split(config, ("val",)) if not len(held_out) else held_out
     if not len(store):
         raise UserError(
             "train.eval_every asks for evaluations, but no identities are held out; raise "
-            "--config.train.held_out or set --config.train.eval_every=0"
+            "--config.train.held_out or set --config.train.eval_every=0",
+            about="train.held_out",
         )
     return store

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.config.validate import differences, flatten, map_size, validate, weighting_start
+from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.errors import UserError
 from dmcf_jax.runs.folder import restore_config
 from dmcf_jax.runtime.files import write_atomically
@@ -65,7 +65,7 @@ def test_map_sizes_are_those_of_the_paper():
     assert map_size((288, 144), "layer4", 1) == (18, 9)
 
 
-def test_the_weighting_starts_at_60_percent_unless_told_otherwise():
+def test_the_weighting_starts_at_60_percent_by_default():
     config = regdb.get_config()
     assert weighting_start(config) == 3000
     config.mtl.start_step = 7
@@ -82,4 +82,5 @@ def test_a_config_survives_the_disk(tmp_path):
 def test_differences_name_what_changes_results():
     old, new = regdb.get_config(), regdb.get_config()
     new.loss.margin, new.data.data_dir, new.train.log_every = 0.3, "elsewhere", 1
-    assert differences(flatten(old), flatten(new)) == ["loss.margin: 1.8 -> 0.3"]
+    (found,) = differences(flatten(old), flatten(new))
+    assert (found.about, found.text) == ("loss.margin", "loss.margin: 1.8 -> 0.3")

@@ -1,9 +1,9 @@
 """`score` and its command against the literal loop, and every kind of unusable file."""
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from support.literal_evaluation import cosine_distances, euclidean_distances, ev
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.score import score
 
-ROOT = os.path.join(os.path.dirname(__file__), os.pardir)
+ROOT = Path(__file__).parents[2]
 RULES = {
     "plain": ("none", "image"),
     "sysu_mm01": ("cam3-cam2", "identity"),
@@ -210,7 +210,7 @@ def test_anything_ends_in_a_score_or_a_sentence(tmp_path, changes, protocol):
 
 
 def run(*words):
-    command = [sys.executable, "scripts/score.py", *words]
+    command = [sys.executable, str(ROOT / "scripts/score.py"), *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

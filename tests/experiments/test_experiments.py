@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dmcf_jax.experiments.standing import result_file, seconds_left, standing
 from support.trees import write_regdb
 
 from dmcf_jax.data.records.prepare import prepare
@@ -23,7 +24,6 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.experiments import runner, tables
 from dmcf_jax.experiments.plan import Run, plan
 from dmcf_jax.experiments.run_table import run_experiment
-from dmcf_jax.experiments.standing import result_file, seconds_left, standing
 from dmcf_jax.methods.dmcf import published
 from dmcf_jax.runs.collection import runs_of
 
@@ -74,7 +74,7 @@ def test_splits_and_seeds_are_those_of_the_data(tmp_path):
 def test_a_config_of_ones_own_is_a_row(tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(
-        "from configs import synthetic\n"
+        "from dmcf_jax.configs import synthetic\n"
         "def get_config(arg=''):\n"
         "    config = synthetic.get_config()\n"
         "    config.loss.margin = float(arg or 1)\n"

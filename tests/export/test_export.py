@@ -14,8 +14,8 @@ import pytest
 from jax import export as jax_export
 from PIL import Image
 
-from configs.default import get_config
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
+from dmcf_jax.configs.default import get_config
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter
@@ -44,7 +44,7 @@ def make_trained(identities=3, dtype="float32", **model_fields):
     config.data.size = (96, 48)
     small = {"stage_sizes": (1, 1, 1, 1), "width": 4, "embedding_dim": 8}
     config.model.update(small | model_fields)
-    model = from_config.build_model(config, identities)
+    model = build_model(config, identities)
     draw = np.random.default_rng(0)
     shapes = variable_shapes(model, (96, 48))
     variables = jax.tree.map(lambda leaf: draw.uniform(0.1, 0.5, leaf.shape), shapes)
@@ -171,7 +171,7 @@ def test_the_onnx_files_embed_as_the_run(tmp_path):
 def exported(tmp_path_factory):
     trained = make_trained(**SMALLER)
     path = tmp_path_factory.mktemp("export") / "a.zip"
-    export_stablehlo(trained, path, from_config.build_model(trained.config, 3, form="library"))
+    export_stablehlo(trained, path, build_model(trained.config, 3, form="library"))
     return trained, path
 
 

@@ -6,15 +6,14 @@ from unittest import mock
 
 from absl import flags
 from hypothesis import strategies as st
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 from support.verdict import refusal
 
-from configs import default, regdb, synthetic, sysu_mm01
-from dmcf_jax.cli import app as command_line
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build
 from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.config.read import MISTAKES, define_config, sentence
 from dmcf_jax.config.validate import validate
-from dmcf_jax.models.initial import variable_shapes
+from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 
 BASES = (default, regdb, synthetic, sysu_mm01)
 CONFIGS = Path(default.__file__).parent
@@ -72,8 +71,8 @@ def check_config(case, build: bool = False) -> str | None:
     try:
         for field, value in changes:
             _set(config, field, value)
-    except command_line.MISTAKES as error:  # a config file that does this is refused when read
-        return command_line.sentence(error)
+    except MISTAKES as error:  # a config file that does this is refused when read
+        return sentence(error)
     found = refusal(lambda: validate(config))
     if found is None and build:
         _build(config)
@@ -100,9 +99,9 @@ def _build(config):
     config.model.stage_sizes = (1, 1, 1, 1)
     size = tuple(min(side, 160) for side in config.data.size)
     if size == tuple(config.data.size):
-        shapes = variable_shapes(from_config.build_model(config, 5), size)
-        from_config.build_optimizer(config).init(shapes["params"])
-    from_config.build_recipe(config)
+        build(config, 5).state_shapes()
+    else:
+        build(config, 5)
 
 
 overrides = st.lists(
@@ -121,14 +120,14 @@ overrides = st.lists(
 def check_overrides(case) -> str | None:
     """Parse --config.<field>=<value> as the commands do; what parses is validated."""
     values = flags.FlagValues()
-    holder = config_flags.DEFINE_config_file("config", flag_values=values)
+    holder = define_config("Name or path", flag_values=values)
     words = ["train", f"--config={CONFIGS}/regdb.py", *(f"--config.{f}={v}" for f, v in case)]
     try:
         with mock.patch.object(sys, "argv", words):  # where config flags look for overrides
             values(words)
         config = holder.value
-    except command_line.MISTAKES as error:
-        told = command_line.sentence(error)
+    except MISTAKES as error:
+        told = sentence(error)
         assert " " in told and len(told) < 2000, repr(error)
         return told
     return refusal(lambda: validate(config))

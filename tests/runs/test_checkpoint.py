@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.train_step import TrainState
+from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runs.checkpoint import KEPT, Checkpoints
 from dmcf_jax.runs.folder import read_json
 from dmcf_jax.runtime.checksums import NAME, checksum_problems, write_checksums

@@ -95,7 +95,7 @@ def test_a_checkpoint_on_a_disk_that_became_read_only(tmp_path):
             checkpoints.wait()
         assert same(checkpoints.load(state_of(0)), state_of(2))
         with pytest.raises(UserError, match="cannot be written: Read-only"):
-            with run_folder.locked(disk / "another"):
+            with run_folder.lock_run(disk / "another"):
                 pass
 
 
@@ -171,7 +171,7 @@ def test_a_checkpoint_that_finds_no_room_without_root(tmp_path):
 
 
 def test_a_workdir_that_vanished_is_not_made_anew(tmp_path):
-    with run_folder.locked(tmp_path / "run") as held:
+    with run_folder.lock_run(tmp_path / "run") as held:
         held.check()
         shutil.rmtree(tmp_path / "run")
         with pytest.raises(UserError, match="vanished"):

@@ -12,9 +12,10 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import parameter_groups
-from dmcf_jax.methods.dmcf.train_step import Recipe, make_state, make_train_step
+from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
 from dmcf_jax.methods.embedder import Embedder
-from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.methods.train_state import make_state
+from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import training_keys
 
@@ -31,7 +32,7 @@ MODEL = DMCF(
     stripes=(2,),
     embedding_dim=EMBEDDING,
 )
-RECIPE = Recipe(pad=2, flip=0.5, margin=1.8, mining_starts_at=0, weighting_starts_at=1)
+SETTINGS = StepSettings(pad=2, flip=0.5, margin=1.8, triplet_start_step=0, weighting_start_step=1)
 STEPS = 3
 
 
@@ -50,7 +51,7 @@ def made_up_images():
 
 def variables():
     shapes = variable_shapes(MODEL, SIZE)
-    return cut(shapes, draw_normals(shapes, jax.random.key(0)))
+    return variables_from_normals(shapes, draw_normals(shapes, jax.random.key(0)))
 
 
 def train_on(number):
@@ -61,8 +62,8 @@ def train_on(number):
     feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
     optimizer = gradient_descent()
     state = mesh.shard(make_state(variables(), optimizer), everywhere)
-    inputs = next(feed.sources(0)), mesh.shard(training_keys(0), everywhere)
-    step = feed.bind(make_train_step(MODEL, optimizer, {}, RECIPE))
+    inputs = next(feed.batches(0)), mesh.shard(training_keys(0), everywhere)
+    step = feed.wrap_step(make_train_step(MODEL, optimizer, {}, SETTINGS))
     compiled = jax.jit(step, out_shardings=everywhere).lower(state, *inputs).compile()
     losses = []
     for _ in range(STEPS):
@@ -183,8 +184,8 @@ def test_ranking_on_eight_devices_gives_the_same_numbers(cmc):
 
 
 def test_a_batch_that_does_not_divide_is_refused_with_the_nearest_that_do():
-    mesh.check_divides(8 * 4, 16, 8, 4)
+    mesh.check_divides(16, 8, 4)
     with pytest.raises(UserError, match=r"8 x 3 = 24 pairs .* 16 devices. .*sampler.P to 16, or"):
-        mesh.check_divides(8 * 3, 16, 8, 3)
+        mesh.check_divides(16, 8, 3)
     with pytest.raises(UserError, match="sampler.P to 8 or 12"):
-        mesh.check_divides(9 * 2, 8, 9, 2)
+        mesh.check_divides(8, 9, 2)

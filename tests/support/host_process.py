@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from configs import synthetic
+from dmcf_jax.configs import synthetic
 
 # Heads without batch norm: it would make the gradient of the bias before it zero but for rounding,
 # and Adam makes whole steps of rounding.
@@ -50,7 +50,7 @@ def die_after_step_5():
     def dying(self, step, state):
         after_step(self, step, state)
         if step == 4:
-            self._checkpoints.wait()
+            self._run.checkpoints.wait()
         if step == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 

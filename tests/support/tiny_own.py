@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs import own
+from dmcf_jax.configs import own
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -1,4 +1,4 @@
-"""Verify a download, build its records, check them again: all of `scripts/prepare_data.py`."""
+"""Verify a download, build its records, check them again: all of `dmcf prepare_data`."""
 
 import contextlib
 import dataclasses

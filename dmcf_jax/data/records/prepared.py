@@ -75,7 +75,7 @@ def facts_in(where: Path) -> dict[str, Any] | None:
 
 def command(name: str, data_dir: str | Path, trial: int | None = None, source: str = "DIR") -> str:
     """Return the shell command that prepares a data set."""
-    words = f"python scripts/prepare_data.py --dataset={name} --source={source}"
+    words = f"dmcf prepare_data --dataset={name} --source={source}"
     return f"{words} --data_dir={data_dir}" + (f" --trial={trial}" if trial else "")
 
 

@@ -52,13 +52,13 @@ def make_schedule(
     constant = optax.piecewise_constant_schedule(peak, boundaries)
     if not warmup_steps:
         return constant
-    # min(): the ramp ends at step `warmup_steps - 1` with the full rate, as (e + 1) / n in the
-    # field's repositories, and never starts at zero, which would waste a step.
+    # The ramp is (step + 1) / warmup_steps, as in the field's repositories: it never starts at
+    # zero, which would waste a step, and reaches the full rate at step `warmup_steps - 1`.
     return lambda step: constant(step) * jnp.minimum((step + 1) / warmup_steps, 1.0)
 
 
 def make_optimizer(
-    schedules: dict[str, Callable], *, beta1: float, weight_decay: float, weighting_starts_at: int
+    schedules: dict[str, Callable], *, beta1: float, weight_decay: float, weighting_start_step: int
 ) -> optax.GradientTransformation:
     """Return Adam over the groups of `GROUPS`.
 
@@ -66,8 +66,9 @@ def make_optimizer(
         schedules: learning rate by step for each group.
         beta1: Adam's first momentum; beta2 is 0.999, epsilon 1e-8.
         weight_decay: L2 added to the gradient as PyTorch's Adam does; never for log_variance.
-        weighting_starts_at: step from which `log_variance` is trained. Before it, its moments
-            are not touched, so that its first update is Adam's first and not its thousandth.
+        weighting_start_step: step from which `log_variance` is trained. Before it, Adam's moments
+            for it are left untouched: zeros accumulated there would make the first update about
+            three times too large.
     """
 
     def adam_group(group, adam):
@@ -75,7 +76,7 @@ def make_optimizer(
 
     decay = optax.add_decayed_weights(weight_decay) if weight_decay else optax.identity()
     adam = optax.scale_by_adam(b1=beta1)
-    late = optax.transforms.conditionally_mask(adam, lambda step: step >= weighting_starts_at)
+    late = optax.transforms.conditionally_mask(adam, lambda step: step >= weighting_start_step)
     transforms = {
         "backbone": adam_group("backbone", optax.chain(decay, adam)),
         "heads": adam_group("heads", optax.chain(decay, adam)),
@@ -84,22 +85,22 @@ def make_optimizer(
     return optax.partition(transforms, parameter_groups)
 
 
-def length(tree: dict) -> Float[Array, ""]:
-    """Return the Euclidean length of all values together.
+def global_norm(tree: dict) -> Float[Array, ""]:
+    """Return the Euclidean norm of all values of `tree` together.
 
-    Each tensor times itself: for a sum of squares (`optax.tree.norm`) XLA on CPU writes the
-    squares to memory first, 3 % of the whole method's step.
+    As dot products of each tensor with itself: for a sum of squares (`optax.tree.norm`) XLA on
+    CPU writes the squares to memory first.
     """
     leaves = jax.tree.leaves(tree)
     return jnp.sqrt(sum(jnp.vdot(leaf, leaf, precision="highest") for leaf in leaves))
 
 
-def after_all_gradients(updates: dict, norm: Float[Array, ""]) -> dict:
-    """Return `updates` as they are, but waiting for the whole gradient.
+def depend_on_norm(updates: dict, norm: Float[Array, ""]) -> dict:
+    """Return `updates` unchanged, but depending on the gradient's norm.
 
-    Unless every use of the weights comes before the new ones are written in their place, XLA
-    copies all of them at the start: 6 % of the whole method's step on two cores. A norm that is
-    not finite spoils the updates, which are of no use then.
+    Every use of the old weights then precedes the write of the new ones, and XLA can update in
+    place; otherwise it copies all weights first (docs/performance.md). A non-finite norm turns
+    the updates into NaN.
     """
     one = jnp.where(jnp.isfinite(norm), 1.0, jnp.nan)
     return jax.tree.map(lambda update: update * one, updates)

@@ -5,12 +5,11 @@ the number of devices; sharding is decided in `dmcf_jax/runtime/devices.py`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from dmcf_jax.data.augment import augment
@@ -18,72 +17,54 @@ from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import levels_of, loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import after_all_gradients, apply_updates, length
+from dmcf_jax.methods.dmcf.optim import apply_updates, depend_on_norm, global_norm
+from dmcf_jax.methods.train_state import TrainState
 
 
-@struct.dataclass
-class TrainState:
-    """All that a run is between two steps; no key and nothing callable.
-
-    Leaves are arrays, or shapes and shardings where a state is only described.
-    """
-
-    step: Any
-    params: dict
-    batch_stats: dict
-    opt_state: optax.OptState
-
-
-class Recipe(NamedTuple):
+class StepSettings(NamedTuple):
     """The plain settings of a step, taken from the config.
 
     Attributes:
         pad, flip: see `augment`.
         margin: of the triplet losses.
-        mining_starts_at: first step whose triplet losses count; 0 in the paper.
-        weighting_starts_at: first step that uses eq. 15 instead of the plain sum.
-        skip_non_finite: leave weights, statistics and moments as they are in a step whose loss or
+        triplet_start_step: first step whose triplet losses count; 0 in the paper.
+        weighting_start_step: first step that uses eq. 15 instead of the plain sum.
+        skip_non_finite: keep weights, statistics and moments unchanged in a step whose loss or
             gradient is not finite; the metric `skipped` is 1 there, else 0.
     """
 
     pad: int
     flip: float
     margin: float
-    mining_starts_at: int
-    weighting_starts_at: int
+    triplet_start_step: int
+    weighting_start_step: int
     skip_non_finite: bool = False
 
 
-def make_state(variables: dict, optimizer: optax.GradientTransformation) -> TrainState:
-    """Return the state before step 0."""
-    params = variables["params"]
-    step = jnp.zeros((), jnp.int32)
-    return TrainState(step, params, variables["batch_stats"], optimizer.init(params))
-
-
 def make_train_step(
-    model: DMCF, optimizer: optax.GradientTransformation, schedules: dict[str, Callable], recipe
+    model: DMCF, optimizer: optax.GradientTransformation, schedules: dict[str, Callable], settings
 ) -> Callable[[TrainState, PairBatch, Array], tuple[TrainState, dict[str, Array]]]:
     """Return the step function, to be jitted once by the caller with the state donated.
 
-    Its metrics are scalars by name: `loss`, `L1`.., `level_*`, `sigma_*`, `lr_*`, all as they
-    were when the step began, and `gradient_norm`.
+    Its metrics are scalars by name: `loss`, `L1`.., `level_*`, `sigma_*`, `lr_*`, all before the
+    update, and `gradient_norm`.
     """
     terms = loss_terms_of(model.features)
 
     def loss_fn(params, state, batch, key):
-        visible, infrared = _augmented_pair(key, batch, recipe)
+        visible, infrared = _augmented_pair(key, batch, settings)
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(variables, visible, infrared, True, mutable=["batch_stats"])
-        labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)  # as rows are
+        # [2b]: rows are (visible, infrared) interleaved, so each label stands twice in a row.
+        labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)
         with jax.named_scope("losses"):
-            mined = state.step >= recipe.mining_starts_at
-            by_term = losses.loss_terms(outputs, labels, terms, recipe.margin, mined)
+            mined = state.step >= settings.triplet_start_step
+            by_term = losses.loss_terms(outputs, labels, terms, settings.margin, mined)
             by_level = losses.sum_levels(by_term, terms)
             total = losses.total_loss(
                 jnp.stack(list(by_level.values())),
                 params["log_variance"],
-                state.step >= recipe.weighting_starts_at,
+                state.step >= settings.weighting_start_step,
             )
         metrics = by_term | {f"level_{name}": value for name, value in by_level.items()}
         return total, (updated["batch_stats"], metrics)
@@ -91,7 +72,7 @@ def make_train_step(
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
         (loss, (batch_stats, metrics)), grads = gradient(state.params, state, batch, key)
-        norm = length(grads)
+        norm = global_norm(grads)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         metrics = {
             "loss": loss,
@@ -100,21 +81,21 @@ def make_train_step(
             **{f"lr_{group}": rate(state.step) for group, rate in schedules.items()},
             "gradient_norm": norm,
         }
-        params = apply_updates(state.params, after_all_gradients(updates, norm))
+        params = apply_updates(state.params, depend_on_norm(updates, norm))
         after = TrainState(state.step + 1, params, batch_stats, opt_state)
-        if recipe.skip_non_finite:
+        if settings.skip_non_finite:
             sound = jnp.isfinite(loss) & jnp.isfinite(norm)
-            after, metrics["skipped"] = kept_unless(sound, after, state), ~sound
+            after, metrics["skipped"] = skip_if_non_finite(sound, after, state), ~sound
         return after, metrics
 
     return train_step
 
 
-def kept_unless(sound: Bool[Array, ""], after: TrainState, before: TrainState) -> TrainState:
-    """Return `after` where the step was `sound`, else what it began with.
+def skip_if_non_finite(sound: Bool[Array, ""], after: TrainState, before: TrainState) -> TrainState:
+    """Return `after` where loss and gradient were finite (`sound`), else `before`.
 
-    Counts of steps go on either way, so that rates keep to the step number; Adam's own count,
-    which corrects its moments, stays with them.
+    Step counts always advance, so that learning rates follow the step number; Adam's own count,
+    which corrects the bias of its moments, is kept with the moments.
     """
 
     def choose(new, old):
@@ -128,11 +109,11 @@ def kept_unless(sound: Bool[Array, ""], after: TrainState, before: TrainState) -
     )
 
 
-def _augmented_pair(key, batch, recipe):
+def _augmented_pair(key, batch, settings):
     visible_key, infrared_key = jax.random.split(key)
     return (
-        augment(visible_key, batch.visible, recipe.pad, recipe.flip),
-        augment(infrared_key, batch.infrared, recipe.pad, recipe.flip),
+        augment(visible_key, batch.visible, settings.pad, settings.flip),
+        augment(infrared_key, batch.infrared, settings.pad, settings.flip),
     )
 
 

@@ -68,7 +68,7 @@ def variants_problems(material: Material, choices: Choices) -> list[str]:
     if not material.rows:
         return [
             f"{material.workdir} is a single run: the variants' curves need the folder of an "
-            "experiment, see scripts/experiments.py"
+            "experiment, see dmcf experiments"
         ]
     return problems_of([run for runs in material.rows.values() for run in runs])
 

@@ -66,8 +66,7 @@ def problems_of(runs: Sequence[Path]) -> list[str]:
         missing = [name for name, file in result_files(run).items() if not file.exists()]
         if missing:
             problems.append(
-                f"{run} is not evaluated by {', '.join(missing)}: "
-                f"run python scripts/evaluate.py --workdir={run}"
+                f"{run} is not evaluated by {', '.join(missing)}: run dmcf evaluate --workdir={run}"
             )
     return problems
 

@@ -1,4 +1,4 @@
-"""Figures by name: what scripts/figures.py calls."""
+"""Figures by name: what dmcf figures calls."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def draw(
     Args:
         names: of `FIGURES`; 'all' for those that can be drawn of this folder, the others are
             told with their reasons.
-        workdir: of scripts/train.py, or an experiment's folder.
+        workdir: of dmcf train, or an experiment's folder.
         out: folder of the files; `<workdir>/figures` by default.
 
     Raises:

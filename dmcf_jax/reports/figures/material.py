@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.records.prepared import read_facts
 from dmcf_jax.errors import UserError
@@ -52,8 +52,8 @@ class Material:
         if not single and not self.rows:
             raise UserError(
                 f"{workdir} holds neither a run (no config.json) nor an experiment's runs "
-                "(<row>/seed_0/config.json). Name the --workdir of scripts/train.py or of "
-                "scripts/experiments.py."
+                "(<row>/seed_0/config.json). Name the --workdir of dmcf train or of "
+                "dmcf experiments."
             )
 
     @property
@@ -85,7 +85,7 @@ class Material:
     @functools.cached_property
     def store(self) -> ImageStore:
         """The images of the test split."""
-        return from_config.load_split(self.config, ("test",))
+        return load_split(self.config, ("test",))
 
     @functools.cached_property
     def embeddings(self) -> Float[np.ndarray, "n d"]:

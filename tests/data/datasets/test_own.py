@@ -9,8 +9,8 @@ from PIL import Image
 from support.toys import write_people
 from support.trees import noise, write_text
 
-from configs import own
 from dmcf_jax.config.validate import validate
+from dmcf_jax.configs import own
 from dmcf_jax.data.datasets import own as own_data_tree
 from dmcf_jax.data.datasets import own_table
 from dmcf_jax.data.image_store import load_images

@@ -19,7 +19,8 @@ from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import make_optimizer
-from dmcf_jax.methods.dmcf.train_step import Recipe, make_state, make_train_step
+from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
+from dmcf_jax.methods.train_state import make_state
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes
@@ -128,8 +129,8 @@ def five_steps(form):
     model, variables = make_dmcf(form)
     schedules = {group: optax.constant_schedule(rate) for group, rate in network.RATES.items()}
     start = network.WEIGHTING_STARTS_AT
-    optimizer = make_optimizer(schedules, beta1=0.9, weight_decay=0.0, weighting_starts_at=start)
-    recipe = Recipe(0, 0.0, network.MARGIN, mining_starts_at=0, weighting_starts_at=start)
+    optimizer = make_optimizer(schedules, beta1=0.9, weight_decay=0.0, weighting_start_step=start)
+    recipe = StepSettings(0, 0.0, network.MARGIN, triplet_start_step=0, weighting_start_step=start)
     step_fn = jax.jit(make_train_step(model, optimizer, schedules, recipe))
     state, found = make_state(jax.tree.map(jnp.asarray, variables), optimizer), []
     for step in range(network.STEPS):

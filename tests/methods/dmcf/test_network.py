@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import default
+from dmcf_jax.configs import default
 from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
-from dmcf_jax.models.initial import cut, draw_normals, variable_shapes
+from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.models.parameter_table import count
 from dmcf_jax.models.resnet import ResNet50
 
@@ -27,7 +27,7 @@ CHANNELS = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 def small_variables(**changes):
     model = DMCF(**SMALL | changes)
     shapes = variable_shapes(model, SIZE)
-    return model, cut(shapes, draw_normals(shapes, jax.random.key(0)))
+    return model, variables_from_normals(shapes, draw_normals(shapes, jax.random.key(0)))
 
 
 def random_images(seed, rows):
@@ -173,7 +173,7 @@ def test_one_draw_gives_the_distributions_that_init_gives():
     blank = jnp.zeros((1, *SIZE, 3))
     expected = jax.jit(lambda k: model.init(k, blank, blank, True))(jax.random.key(0))
     shapes = variable_shapes(model, SIZE)
-    drawn = cut(shapes, draw_normals(shapes, jax.random.key(1)))
+    drawn = variables_from_normals(shapes, draw_normals(shapes, jax.random.key(1)))
     for (path, one), other in zip(
         jax.tree_util.tree_leaves_with_path(expected), jax.tree.leaves(drawn), strict=True
     ):

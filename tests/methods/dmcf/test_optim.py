@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dmcf_jax.methods.dmcf.optim import (
-    after_all_gradients,
     apply_updates,
-    length,
+    depend_on_norm,
+    global_norm,
     make_optimizer,
     make_schedule,
     parameter_groups,
@@ -34,14 +34,14 @@ def literal_adam(value, gradients, rate, decay=0.0):
     return value
 
 
-def run(gradients, weight_decay=0.0, weighting_starts_at=0, rate=0.02):
+def run(gradients, weight_decay=0.0, weighting_start_step=0, rate=0.02):
     rates = RATES | {"log_variance": rate}
     schedules = {group: (lambda step, rate=rate: rate) for group, rate in rates.items()}
     optimizer = make_optimizer(
         schedules,
         beta1=0.9,
         weight_decay=weight_decay,
-        weighting_starts_at=weighting_starts_at,
+        weighting_start_step=weighting_start_step,
     )
     params, state = PARAMS, optimizer.init(PARAMS)
     update = jax.jit(optimizer.update)
@@ -70,7 +70,7 @@ def test_each_group_is_adam_at_its_own_rate(decay):
 
 
 def test_log_variance_rests_until_the_weighting_starts_and_then_begins_afresh():
-    params = run([0.3, 0.3, 0.3, 0.4, -0.1], weighting_starts_at=3)
+    params = run([0.3, 0.3, 0.3, 0.4, -0.1], weighting_start_step=3)
     expected = literal_adam(0.5, [0.4, -0.1], 0.02)
     assert float(params["log_variance"][0]) == pytest.approx(expected, rel=1e-6)
 
@@ -100,13 +100,13 @@ def test_length_is_that_of_all_values_in_one_row(mode):
     generator = np.random.default_rng(0)
     tree = {str(n): generator.normal(size=(n, 3, 2)).astype(np.float32) for n in range(1, 5)}
     expected = np.linalg.norm(np.concatenate([leaf.ravel() for leaf in tree.values()]))
-    np.testing.assert_allclose(mode(length)(tree), expected, rtol=1e-6)
+    np.testing.assert_allclose(mode(global_norm)(tree), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("norm", [0.0, 7.5, np.inf, np.nan])
 def test_updates_are_the_same_bits_after_a_finite_gradient_and_nan_after_another(norm):
     updates = {"a": jnp.array([0.1, -3e-30]), "b": jnp.array(2.0)}
-    found = jax.jit(after_all_gradients)(updates, jnp.float32(norm))
+    found = jax.jit(depend_on_norm)(updates, jnp.float32(norm))
     for name, update in updates.items():
         expected = update if np.isfinite(norm) else np.full_like(update, np.nan)
         np.testing.assert_array_equal(found[name], expected)

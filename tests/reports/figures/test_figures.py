@@ -17,15 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import synthetic
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build
+from dmcf_jax.configs import synthetic
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
 from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
-from dmcf_jax.methods.dmcf.train_step import make_state
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures import draw as command
 from dmcf_jax.reports.figures import pair_distances
@@ -64,12 +63,11 @@ def run(tmp_path_factory):
     config = synthetic.get_config()
     config.update_from_flattened_dict(OVERRIDES | {"data.data_dir": str(folder / "data")})
     workdir = folder / "run"
-    run_folder.claim(workdir, config)
+    run_folder.write_run_info(workdir, config)
     (workdir / "classes.json").write_text(json.dumps(list(range(4))))
     write_log(workdir / "metrics.jsonl")
     with jax.numpy_dtype_promotion("standard"), Checkpoints(workdir) as checkpoints:
-        optimizer = from_config.build_optimizer(config)
-        checkpoints.save(make_state(untrained(workdir).variables, optimizer))
+        checkpoints.save(build(config, 4).make_state(untrained(workdir).variables))
         checkpoints.wait()
         evaluate(workdir)
     return workdir
@@ -492,8 +490,8 @@ def test_everything_in_the_way_is_named_at_once_and_nothing_drawn(run, tmp_path,
         draw(["3", "4", "5", "6", "embeddings"], bare, None, Choices(pairs=0, identities=99))
     message = str(caught.value)
     assert f"is not evaluated by {PAPERS}, {OTHER}" in message
-    assert f"python scripts/evaluate.py --workdir={bare}" in message
-    assert "figure 4" in message and "scripts/experiments.py" in message
+    assert f"dmcf evaluate --workdir={bare}" in message
+    assert "figure 4" in message and "dmcf experiments" in message
     assert "--pairs=0: choose 1 to 12" in message and "--identities=99: choose 2 to 16" in message
     assert 'pip install "dmcf_jax[viz]"' in message
     assert not (bare / "figures").exists()

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from support.toys import toy_model, write_people
 
-from configs import own
-from dmcf_jax.config import build as from_config
+from dmcf_jax.config.build import build_model
+from dmcf_jax.configs import own
 from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
@@ -226,7 +226,7 @@ def tiny_model():
     config.data.size = (48, 32)
     fields = {"levels": ("layer1", "layer2"), "stripes": (1, 2), "width": 4, "embedding_dim": 8}
     config.model.update(fields)
-    model = from_config.build_model(config, 3)
+    model = build_model(config, 3)
     draw = np.random.default_rng(0)
     shapes = variable_shapes(model, (48, 32))
     variables = jax.tree.map(

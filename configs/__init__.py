@@ -1,0 +1,1 @@
+"""Configs that people edit; installed as dmcf_jax.configs, where `--config=regdb` finds them."""

@@ -1,0 +1,52 @@
+"""The state that a run starts from: its latest checkpoint, given weights, or random numbers."""
+
+import jax
+from jax.sharding import Mesh
+from jaxtyping import Array
+from ml_collections import ConfigDict
+
+from dmcf_jax.config.build import Built
+from dmcf_jax.methods.train_state import TrainState
+from dmcf_jax.models.initial import draw_normals, variables_from_normals
+from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runtime.console import log
+from dmcf_jax.runtime.devices import replicated, with_sharding
+from dmcf_jax.runtime.random_keys import named_key
+from dmcf_jax.training.init_from import overlay, start_from
+from dmcf_jax.weights.imagenet import load_resnet, stream_weights
+
+
+def start_state(
+    config: ConfigDict, built: Built, mesh: Mesh, checkpoints: Checkpoints
+) -> TrainState:
+    """Return the state of the latest checkpoint, or a fresh one, on all devices of `mesh`."""
+    everywhere = replicated(mesh)
+    if checkpoints.steps():
+        state = checkpoints.load(with_sharding(built.state_shapes(), everywhere))
+        log(f"resuming from the checkpoint of step {int(state.step)}")
+        return state
+    shapes = built.variable_shapes()
+    key = named_key(config.seed, "init")
+
+    def create(normals: Array, given: dict) -> TrainState:
+        fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
+        return built.make_state(overlay(fresh, given))
+
+    given = _given_weights(config, shapes)
+    normals = draw_normals(shapes, key, everywhere)
+    return jax.jit(create, out_shardings=everywhere)(normals, given)
+
+
+def _given_weights(config: ConfigDict, shapes: dict) -> dict:
+    """Return the variables that do not start at random: a part of a tree like `shapes`."""
+    if config.init_from:
+        given, notes = start_from(shapes, config.init_from)
+        for note in [f"starting from the weights of {config.init_from}", *notes]:
+            log(note)
+        return given
+    if not config.model.pretrained:
+        log("NOTE: both streams start at random weights (model.pretrained is empty).")
+        return {}
+    log(f"both streams start from {config.model.pretrained}")
+    sizes, width = tuple(config.model.stage_sizes), config.model.width
+    return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
