@@ -24,7 +24,7 @@ from dmcf_jax.data.synthetic.shots import (
     sysu_shots,
     sysu_splits,
 )
-from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
+from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, evaluate_protocols
 from dmcf_jax.evaluation.protocols import find_protocol
 from dmcf_jax.models.descriptors.hog import hog, luma
 
@@ -48,8 +48,12 @@ def test_shots(layout: str, seed: int, people: int) -> list[Shot]:
         return [s for pid in tested for band in regdb_shots(seed, pid, 10).values() for s in band]
     splits = sysu_splits(people, seed)
     cameras = sysu_cameras(splits, seed)
-    tested = splits["test"]
-    return [s for pid in tested for camera in cameras[pid] for s in sysu_shots(seed, pid, camera, 12)]
+    return [
+        shot
+        for pid in splits["test"]
+        for camera in cameras[pid]
+        for shot in sysu_shots(seed, pid, camera, 12)
+    ]
 
 
 def take(shots: list[Shot]) -> UInt8[np.ndarray, "n h w 3"]:
@@ -99,7 +103,7 @@ def calibrate(layout: str, seed: int, people: int) -> dict:
     return {"layout": layout, "seed": seed, "people": people, "tested": tested, "percent": scores}
 
 
-def _mean_scores(result) -> dict[str, float]:
+def _mean_scores(result: ProtocolResult) -> dict[str, float]:
     rank1 = np.mean([trial.metrics.cmc[0] for trial in result.trials])
     mean_ap = np.mean([trial.metrics.mAP for trial in result.trials])
     return {"rank-1": round(100 * float(rank1), 2), "mAP": round(100 * float(mean_ap), 2)}

@@ -55,7 +55,9 @@ class _Tones:
         return tone[0] if self.bands == 1 else tuple(tone)
 
 
-def _wall_and_ground(brush, height: int, width: int, tones: _Tones, draw) -> None:
+def _wall_and_ground(
+    brush: ImageDraw.ImageDraw, height: int, width: int, tones: _Tones, draw: np.random.Generator
+) -> None:
     horizon = draw.uniform(0.3, 0.98) * height
     tilt = draw.normal(0, 0.08) * height
     brush.rectangle([0, 0, width, height], fill=tones.take())
@@ -63,7 +65,9 @@ def _wall_and_ground(brush, height: int, width: int, tones: _Tones, draw) -> Non
     brush.polygon(ground, fill=tones.take())
 
 
-def _thing(brush, numbers: list[float], height: int, width: int, tones: _Tones) -> None:
+def _thing(
+    brush: ImageDraw.ImageDraw, numbers: list[float], height: int, width: int, tones: _Tones
+) -> None:
     """Draw a box, a post, a window front, another person or foliage."""
     kind, x, y, across, down, tilt = numbers
     left, top, tone = (1.3 * x - 0.3) * width, (1.3 * y - 0.3) * height, tones.take()
@@ -76,7 +80,8 @@ def _thing(brush, numbers: list[float], height: int, width: int, tones: _Tones) 
     elif kind < 0.65:
         step = 3 + int(6 * across)
         for row in range(int(top), int(top + down * height), step):
-            brush.rectangle([left, row, left + width * (0.2 + 0.5 * tilt), row + step // 2], fill=tone)
+            right = left + width * (0.2 + 0.5 * tilt)
+            brush.rectangle([left, row, right, row + step // 2], fill=tone)
     elif kind < 0.85:
         _bystander(brush, (1.4 * x - 0.2) * width, (0.5 * y - 0.1) * height, height, tones, down)
     else:
@@ -84,7 +89,9 @@ def _thing(brush, numbers: list[float], height: int, width: int, tones: _Tones) 
         brush.ellipse([left, top, left + 2 * blob[0], top + 2 * blob[1]], fill=tone)
 
 
-def _bystander(brush, x: float, top: float, height: int, tones: _Tones, share: float) -> None:
+def _bystander(
+    brush: ImageDraw.ImageDraw, x: float, top: float, height: int, tones: _Tones, share: float
+) -> None:
     tall = (0.5 + 0.5 * share) * height
     wide = 0.13 * tall
     head, trunk = 0.14 * tall, 0.5 * tall

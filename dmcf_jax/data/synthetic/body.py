@@ -20,10 +20,10 @@ def draw_parts(
     """Return the `Part` at each pixel of a canvas `SUPERSAMPLING` times as large as `size`.
 
     Args:
-      person: who is drawn.
-      pose: the body at this instant.
-      view: how it is seen.
-      size: height and width of the picture.
+        person: who is drawn.
+        pose: the body at this instant.
+        view: how it is seen.
+        size: height and width of the picture.
     """
     figure = Figure(person, pose, view, size)
     carried.draw_behind(figure)
@@ -84,5 +84,3 @@ def _with_print(figure: Figure) -> UInt8[np.ndarray, "h w"]:
         rows = ((np.arange(len(parts)) - start) % period) < period // 2
         parts[(parts == Part.UPPER) & rows[:, None]] = Part.PATTERN
     return parts
-
-

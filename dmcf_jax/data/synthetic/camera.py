@@ -22,12 +22,12 @@ class Camera:
     """Habits of one camera, around which its pictures vary.
 
     Attributes:
-      spectrum: 'visible', 'thermal' or 'near_infrared'.
-      gain: logarithm of its gain.
-      offset: grey levels added.
-      cast: logarithm of the gain of each colour.
-      noise: standard deviation in grey levels.
-      pitch: how far it looks down, in radians.
+        spectrum: 'visible', 'thermal' or 'near_infrared'.
+        gain: logarithm of its gain.
+        offset: grey levels added.
+        cast: logarithm of the gain of each colour.
+        noise: standard deviation in grey levels.
+        pitch: how far it looks down, in radians.
     """
 
     spectrum: str
@@ -80,9 +80,10 @@ def take_picture(
     return levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
 
 
-def _daylight(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
+def _daylight(scene: np.ndarray, camera: Camera, draw: np.random.Generator) -> np.ndarray:
     exposure, slope, *tint = draw.normal(0, 1, 5).tolist()
-    gains = 185 * np.exp(camera.gain + 0.32 * exposure + np.add(camera.cast, np.multiply(tint, 0.05)))
+    cast = np.add(camera.cast, np.multiply(tint, 0.05))
+    gains = 185 * np.exp(camera.gain + 0.32 * exposure + cast)
     down = np.linspace(-1, 1, scene.shape[0], dtype=np.float32)[:, None, None]
     levels = scene * (gains.astype(np.float32) * np.exp(np.float32(0.2 * slope) * down))
     if draw.random() < 0.2:
@@ -91,16 +92,16 @@ def _daylight(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
     return levels + camera.offset / 2
 
 
-def _thermal(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
+def _thermal(scene: np.ndarray, camera: Camera, draw: np.random.Generator) -> np.ndarray:
     look = draw.random()
     low, high = (70, 142) if look < 0.76 else (35, 60) if look < 0.9 else (150, 260)
     gain = float(draw.uniform(low, high) * np.exp(camera.gain))
     if draw.random() < 0.08:
         return 225 + camera.offset + float(draw.normal(0, 20)) - gain * scene
-    return float(draw.normal(98, 38)) + camera.offset + gain * scene
+    return float(draw.normal(112, 40)) + camera.offset + gain * scene
 
 
-def _lamp(scene, camera: Camera, draw: np.random.Generator) -> np.ndarray:
+def _lamp(scene: np.ndarray, camera: Camera, draw: np.random.Generator) -> np.ndarray:
     """Near infrared: the lamp beside the lens lights the middle and what is near."""
     height, width = scene.shape[:2]
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] - float(draw.normal(0, 0.3))

@@ -11,10 +11,10 @@ class Figure:
     """Landmarks of one person in one pose, and the canvas.
 
     Args:
-      person: who is drawn.
-      pose: the body at this instant.
-      view: how it is seen.
-      size: height and width of the picture.
+        person: who is drawn.
+        pose: the body at this instant.
+        view: how it is seen.
+        size: height and width of the picture.
     """
 
     def __init__(self, person: Person, pose: Pose, view: View, size: tuple[int, int]):
@@ -46,8 +46,8 @@ class Figure:
         """Return a tube around the trunk (see `Sketch.tube`).
 
         Args:
-          end: height at which it ends.
-          spare: how far cloth is off the body.
+            end: height at which it ends.
+            spare: how far cloth is off the body.
         """
         body, deep = self.body, self.body.depth
         chest, hips = body.shoulders, body.hips + spare

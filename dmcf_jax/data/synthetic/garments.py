@@ -20,7 +20,7 @@ def draw_leg(figure: Figure, joints: list[Point3], side: int) -> None:
     if lower.socks:
         sketch.limb(joints, [1.1 * radius for radius in bare], Part.SOCKS, 1 - lower.socks)
     if lower.kind != "skirt":
-        sketch.limb(joints, [radius + 0.007 for radius in wide], Part.LOWER_FOLD, 0, lower.length)
+        sketch.limb(joints, [radius + 0.007 for radius in wide], Part.LOWER_FOLD, 0.0, lower.length)
         sketch.limb(joints, wide, Part.LOWER, 0.0, lower.length)
         if lower.split < lower.length:
             sketch.limb(joints, wide, Part.LOWER_SECOND, lower.split, lower.length)

@@ -59,7 +59,8 @@ def _hair_on_top(figure: Figure) -> None:
         return
     figure.sketch.tube(_skull(figure, 0.03), Part.HAIR, 0.0, 0.27 * size)
     if style in ("bob", "long"):
-        figure.sketch.tube(_skull(figure, 0.05), Part.HAIR, 0.1 * size, None, (1.1, 2 * math.pi - 1.1))
+        around = (1.1, 2 * math.pi - 1.1)
+        figure.sketch.tube(_skull(figure, 0.05), Part.HAIR, 0.1 * size, None, around)
     if style == "bun":
         figure.sketch.oval(_centre(figure, 0.08, -0.035), 0.028, 0.024, Part.HAIR)
 

@@ -25,6 +25,7 @@ _CLOTH_COLOURS = np.array(
 _HAIR_COLOURS = np.array(
     [(22, 19, 18), (38, 28, 24), (74, 52, 38), (138, 104, 70), (150, 148, 145)]
 )
+Light = np.ndarray | float  # RGB, or one band
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 # In this order each cloth is drawn to differ from those that it touches.
@@ -50,9 +51,9 @@ class Materials:
     """How each part looks in each spectrum.
 
     Attributes:
-      visible: RGB in 0..1.
-      thermal: warmth from 0 (ambient) to 1 (bare skin).
-      near_infrared: reflectance in 0..1.
+        visible: RGB in 0..1.
+        thermal: warmth from 0 (ambient) to 1 (bare skin).
+        near_infrared: reflectance in 0..1.
     """
 
     visible: dict[Part, tuple[float, float, float]]
@@ -74,15 +75,15 @@ def draw_materials(draw: np.random.Generator, upper: str) -> Materials:
     """Return materials for one person.
 
     Args:
-      draw: random numbers of the person's materials alone.
-      upper: kind of the upper garment; thicker ones let less warmth through.
+        draw: random numbers of the person's materials alone.
+        upper: kind of the upper garment; thicker ones let less warmth through.
     """
     return Materials(_draw_colours(draw), _draw_warmth(draw, upper), _draw_reflectance(draw))
 
 
 def _contrasting(
-    sample: Callable[[Part], np.ndarray], start: dict[Part, np.ndarray], least: float
-) -> dict[Part, np.ndarray]:
+    sample: Callable[[Part], Light], start: dict[Part, Light], least: float
+) -> dict[Part, Light]:
     """Return a value for each cloth, `least` from its neighbours where eight tries suffice."""
     values = dict(start)
     for part, neighbours in _NEIGHBOURS.items():
@@ -99,7 +100,7 @@ def _contrasting(
     return values
 
 
-def _grey(value: np.ndarray) -> float:
+def _grey(value: Light) -> float:
     return float(value @ _LUMINANCE) if np.ndim(value) else float(value)
 
 

@@ -1,4 +1,4 @@
-"""Noise for pictures, taken from one fixed bank: drawing it anew would cost a tenth of a picture."""
+"""Noise for pictures, from one fixed bank: drawing it each time would cost a tenth of a picture."""
 
 import functools
 import math

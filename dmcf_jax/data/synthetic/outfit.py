@@ -14,19 +14,19 @@ class Upper:
     """Upper garments.
 
     Attributes:
-      kind: 'coat', 'jacket', 'shirt' or 'vest' (sleeves of the inner garment).
-      hem: 0 at the waist, 1 at the crotch, 2 at the knee.
-      sleeve: covered fraction of the arm.
-      flare: how much a long hem widens.
-      blocks: where the second cloth is: 'none', 'yoke', 'base', 'band', 'sides' or 'double'.
-      border: height of its border as a fraction from shoulder to hem.
-      sleeves: 'same', 'second' (cloth), 'cuffs' or 'armband'.
-      hood: 'none', 'down' or 'up'.
-      closure: 'none', 'zip' or 'open' (shows the inner garment).
-      belt: whether a belt marks the waist.
-      inner_hem: how much further the inner garment hangs, in units of `hem`; 0 for none.
-      pockets: 'none', 'hips' or 'chest'.
-      pattern: print that near infrared shows and thermal does not: 'plain', 'stripes', 'logo'.
+        kind: 'coat', 'jacket', 'shirt' or 'vest' (sleeves of the inner garment).
+        hem: 0 at the waist, 1 at the crotch, 2 at the knee.
+        sleeve: covered fraction of the arm.
+        flare: how much a long hem widens.
+        blocks: where the second cloth is: 'none', 'yoke', 'base', 'band', 'sides' or 'double'.
+        border: height of its border as a fraction from shoulder to hem.
+        sleeves: 'same', 'second' (cloth), 'cuffs' or 'armband'.
+        hood: 'none', 'down' or 'up'.
+        closure: 'none', 'zip' or 'open' (shows the inner garment).
+        belt: whether a belt marks the waist.
+        inner_hem: how much further the inner garment hangs, in units of `hem`; 0 for none.
+        pockets: 'none', 'hips' or 'chest'.
+        pattern: print that near infrared shows and thermal does not: 'plain', 'stripes', 'logo'.
     """
 
     kind: str
@@ -49,13 +49,13 @@ class Lower:
     """Lower garments and feet.
 
     Attributes:
-      kind: 'trousers', 'shorts' or 'skirt'.
-      length: covered fraction of the leg.
-      flare: 0 for tight, 1 for wide at the end.
-      split: fraction of the leg at which the second cloth begins; 1 for none.
-      stripe: whether a stripe of the second cloth runs down the outer sides.
-      boots: fraction of the leg, from the sole, inside boots; 0 for shoes.
-      socks: fraction of the leg inside socks; 0 for none.
+        kind: 'trousers', 'shorts' or 'skirt'.
+        length: covered fraction of the leg.
+        flare: 0 for tight, 1 for wide at the end.
+        split: fraction of the leg at which the second cloth begins; 1 for none.
+        stripe: whether a stripe of the second cloth runs down the outer sides.
+        boots: fraction of the leg, from the sole, inside boots; 0 for shoes.
+        socks: fraction of the leg inside socks; 0 for none.
     """
 
     kind: str
@@ -72,10 +72,10 @@ class Head:
     """What is on and around the head.
 
     Attributes:
-      hat: 'none', 'cap', 'beanie', 'brim' or 'scarf' (a headscarf).
-      hair: 'short', 'bob', 'long', 'tail', 'bun' or 'bald'.
-      scarf: 'none', 'collar' or 'tails'.
-      mask: whether the lower half of the face is covered.
+        hat: 'none', 'cap', 'beanie', 'brim' or 'scarf' (a headscarf).
+        hair: 'short', 'bob', 'long', 'tail', 'bun' or 'bald'.
+        scarf: 'none', 'collar' or 'tails'.
+        mask: whether the lower half of the face is covered.
     """
 
     hat: str
@@ -89,10 +89,10 @@ class Bag:
     """What is carried.
 
     Attributes:
-      kind: 'none', 'backpack', 'crossbody', 'shoulder', 'hand' or 'waist'.
-      side: -1 for the person's right, 1 for the left.
-      size: 1 is usual.
-      flap: whether a second material covers its upper half.
+        kind: 'none', 'backpack', 'crossbody', 'shoulder', 'hand' or 'waist'.
+        side: -1 for the person's right, 1 for the left.
+        size: 1 is usual.
+        flap: whether a second material covers its upper half.
     """
 
     kind: str
@@ -115,20 +115,17 @@ def draw_outfit(draw: np.random.Generator, sex: str) -> Outfit:
     """Return an outfit.
 
     Args:
-      draw: the person's own random numbers.
-      sex: 'male' or 'female', which shifts the odds of skirts and hair.
+        draw: the person's own random numbers.
+        sex: 'male' or 'female', which shifts the odds of skirts and hair.
     """
     return Outfit(_draw_upper(draw), _draw_lower(draw, sex), _draw_head(draw, sex), _draw_bag(draw))
 
 
 def _pick(draw: np.random.Generator, **odds: float) -> str:
     """Return one of the names, with these odds."""
-    share = draw.random() * sum(odds.values())
-    for name, odd in odds.items():
-        share -= odd
-        if share < 0:
-            break
-    return name
+    limits = np.cumsum(list(odds.values()))
+    index = int(np.searchsorted(limits, draw.random() * limits[-1], side="right"))
+    return list(odds)[index]
 
 
 def _sometimes(draw: np.random.Generator, chance: float, low: float, high: float) -> float:

@@ -44,15 +44,15 @@ def render(
     """Return the picture that a camera takes of a person at a frame.
 
     Args:
-      person: who is seen.
-      spectrum: one of `SPECTRA`; infrared pictures have three equal channels.
-      frame: number of the instant, 0 or more.
-      camera: number of the camera, 0 or more.
-      view: 'front' or 'back'; the body is turned from there by up to a right angle.
-      size: height and width in pixels.
+        person: who is seen.
+        spectrum: one of `SPECTRA`; infrared pictures have three equal channels.
+        frame: number of the instant, 0 or more.
+        camera: number of the camera, 0 or more.
+        view: 'front' or 'back'; the body is turned from there by up to a right angle.
+        size: height and width in pixels.
 
     Raises:
-      UserError: a spectrum or a view has another name.
+        UserError: a spectrum or a view has another name.
     """
     _check(spectrum, view)
     band = SPECTRA.index(spectrum)

@@ -17,11 +17,11 @@ class Body:
     """Proportions as fractions of the body's height.
 
     Attributes:
-      head: height of the head.
-      shoulders: half the width of the shoulders; `waist` and `hips` likewise.
-      legs: height of the crotch above the soles.
-      limbs: half the width of an upper arm.
-      depth: how deep the trunk is in units of its width.
+        head: height of the head.
+        shoulders: half the width of the shoulders; `waist` and `hips` likewise.
+        legs: height of the crotch above the soles.
+        limbs: half the width of an upper arm.
+        depth: how deep the trunk is in units of its width.
     """
 
     head: float
@@ -61,8 +61,8 @@ def make_person(seed: int, identity: int) -> Person:
     """Return a person, always the same for the same numbers.
 
     Args:
-      seed: number of the world, 0 or more.
-      identity: number of the person in it, 0 or more.
+        seed: number of the world, 0 or more.
+        identity: number of the person in it, 0 or more.
     """
     draw = numbered_generator(Stream.PERSON, seed, identity)
     sex = "male" if draw.random() < 0.45 else "female"

@@ -28,13 +28,13 @@ class Pose:
     """The body at one instant.
 
     Attributes:
-      yaw: turn in radians; 0 faces the camera, pi shows the back, pi / 2 the right side.
-      phase: instant of the gait in radians.
-      stride: how far the legs swing, in radians.
-      swing: how far the arms swing, in radians.
-      arms: what the right and the left arm do.
-      reach: shift of each hand, (x, y), in units of the body's height.
-      stoop: how far the head is in front of the hips, in units of the body's height.
+        yaw: turn in radians; 0 faces the camera, pi shows the back, pi / 2 the right side.
+        phase: instant of the gait in radians.
+        stride: how far the legs swing, in radians.
+        swing: how far the arms swing, in radians.
+        arms: what the right and the left arm do.
+        reach: shift of each hand, (x, y), in units of the body's height.
+        stoop: how far the head is in front of the hips, in units of the body's height.
     """
 
     yaw: float
@@ -50,9 +50,9 @@ def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
     """Return the pose at a frame: cameras of any spectrum that share a frame see the same one.
 
     Args:
-      person: who moves.
-      frame: number of the instant.
-      view: 'front' or 'back'; the body is turned by up to a right angle from there.
+        person: who moves.
+        frame: number of the instant.
+        view: 'front' or 'back'; the body is turned by up to a right angle from there.
     """
     draw = numbered_generator(Stream.POSE, person.seed, person.identity, frame)
     habit, (turn, stoop, *reach) = person.habit, draw.standard_normal(6).tolist()
@@ -119,9 +119,9 @@ def arms(body: Body, waist: float, pose: Pose) -> list[list[Point3]]:
     """Return shoulder, elbow and hand of the right and the left arm.
 
     Args:
-      body: proportions.
-      waist: height of the waist.
-      pose: what the arms do.
+        body: proportions.
+        waist: height of the waist.
+        pose: what the arms do.
     """
     shoulder = body.head + 0.045
     joints = []
@@ -154,12 +154,13 @@ def _placed(
     kind: str, body: Body, waist: float, shoulder: float, side: int
 ) -> tuple[Point3, Point3]:
     """Return elbow and hand of an arm that does not swing."""
-    wide, low = body.shoulders, shoulder + 0.19
-    return {
-        "pocket": ((side * (wide + 0.03), low, -0.05), (side * 0.95 * body.hips, waist + 0.09, 0.03)),
-        "phone": ((side * (wide + 0.02), low - 0.01, 0.07), (side * 0.45 * wide, shoulder - 0.03, 0.06)),
-        "front": ((side * (wide + 0.01), low, 0.02), (side * 0.12 * wide, low + 0.0, 0.15)),
-        "strap": ((side * (wide + 0.03), low, 0.04), (side * 0.6 * wide, shoulder + 0.09, 0.10)),
-        "behind": ((side * (wide + 0.03), low, -0.08), (side * 0.1 * wide, waist + 0.06, -0.12)),
-        "hip": ((side * (wide + 0.09), low - 0.01, -0.03), (side * 1.05 * body.hips, waist, 0.02)),
-    }[kind]  # fmt: skip
+    wide, low, chest = body.shoulders, shoulder + 0.19, 0.12 * body.shoulders
+    elbow, hand = {
+        "pocket": ((wide + 0.03, low, -0.05), (0.95 * body.hips, waist + 0.09, 0.03)),
+        "phone": ((wide + 0.02, low - 0.01, 0.07), (0.45 * wide, shoulder - 0.03, 0.06)),
+        "front": ((wide + 0.01, low, 0.02), (chest, low, 0.15)),
+        "strap": ((wide + 0.03, low, 0.04), (0.6 * wide, shoulder + 0.09, 0.10)),
+        "behind": ((wide + 0.03, low, -0.08), (chest, waist + 0.06, -0.12)),
+        "hip": ((wide + 0.09, low - 0.01, -0.03), (1.05 * body.hips, waist, 0.02)),
+    }[kind]
+    return (side * elbow[0], *elbow[1:]), (side * hand[0], *hand[1:])

@@ -74,9 +74,10 @@ def regdb_shots(seed: int, identity: int, images: int) -> dict[str, list[Shot]]:
     for folder, letter, spectrum, camera in REGDB_BANDS:
         stem = f"{folder}/{identity}/{sex}_{view}_{letter}"
         shots[folder] = [
-            Shot(f"{stem}_{frame:05d}_{identity}.bmp", seed, identity, spectrum, frame, camera, view)
+            Shot(f"{stem}_{frame:05d}_{identity}.bmp", seed, identity, spectrum, frame, camera,
+                 view)
             for frame in frames
-        ]
+        ]  # fmt: skip
     return shots
 
 

@@ -22,13 +22,13 @@ class View:
     """Where the camera is and where a detector's box put the body.
 
     Attributes:
-      yaw: turn of the body in radians, 0 facing the camera.
-      pitch: how far the camera looks down, in radians.
-      roll: tilt of the picture, in radians.
-      left: the picture's fraction at which the spine is.
-      top: the picture's fraction at which the crown is.
-      height: the body's height as a fraction of the picture's.
-      stretch: what resizing the box to the picture's shape did to widths.
+        yaw: turn of the body in radians, 0 facing the camera.
+        pitch: how far the camera looks down, in radians.
+        roll: tilt of the picture, in radians.
+        left: the picture's fraction at which the spine is.
+        top: the picture's fraction at which the crown is.
+        height: the body's height as a fraction of the picture's.
+        stretch: what resizing the box to the picture's shape did to widths.
     """
 
     yaw: float
@@ -44,9 +44,9 @@ class Sketch:
     """A canvas of parts, the camera's view and the brushes.
 
     Args:
-      view: how the body is seen.
-      size: height and width of the picture; the canvas is `SUPERSAMPLING` times as large.
-      drop: how far the body is lower than when it stands straight.
+        view: how the body is seen.
+        size: height and width of the picture; the canvas is `SUPERSAMPLING` times as large.
+        drop: how far the body is lower than when it stands straight.
     """
 
     def __init__(self, view: View, size: tuple[int, int], drop: float = 0.0):
@@ -115,11 +115,11 @@ class Sketch:
         """Fill a tapered limb from the fraction `start` of its length to the fraction `end`.
 
         Args:
-          joints: its three joints.
-          radii: half its width at each joint.
-          part: what it shows.
-          start: fraction of its length at which to begin; likewise `end`.
-          shift: move across, in half widths; for stripes.
+            joints: its three joints.
+            radii: half its width at each joint.
+            part: what it shows.
+            start: fraction of its length at which to begin; likewise `end`.
+            shift: move across, in half widths; for stripes.
         """
         flat = [self.flat(point) for point in joints]
         stops = [start, *([0.5] if start < 0.5 < end else []), end]
@@ -143,11 +143,11 @@ class Sketch:
         """Fill a part of the wall of an upright tube, as far as the camera sees it.
 
         Args:
-          rows: (y, half width, half depth, z of the middle) downwards.
-          part: what it shows.
-          top: height at which to begin; likewise `bottom`.
-          angles: from and to which angle around the tube, 0 at the front, pi / 2 at the left;
-            all around by default.
+            rows: (y, half width, half depth, z of the middle) downwards.
+            part: what it shows.
+            top: height at which to begin; likewise `bottom`.
+            angles: from and to which angle around the tube, 0 at the front, pi / 2 at the left;
+                all around by default.
         """
         top = rows[0][0] if top is None else max(top, rows[0][0])
         bottom = rows[-1][0] if bottom is None else min(bottom, rows[-1][0])
@@ -191,12 +191,14 @@ def _at_height(rows: Sequence[Row], y: float) -> Row:
     return rows[-1]
 
 
-def _along(flat: Sequence[Flat], radii: Sequence[float], stop: float):
+def _along(flat: Sequence[Flat], radii: Sequence[float], stop: float) -> tuple[Flat, float, Flat]:
     """Return point, half width and normal at a fraction of a limb of two bones."""
     bone = 0 if stop < 0.5 else 1
     share = 2 * stop - bone
     (x0, y0), (x1, y1) = flat[bone], flat[bone + 1]
-    dx, dy = (flat[2][0] - flat[0][0], flat[2][1] - flat[0][1]) if stop == 0.5 else (x1 - x0, y1 - y0)
+    dx, dy = x1 - x0, y1 - y0
+    if stop == 0.5:  # at the joint, across both bones
+        dx, dy = flat[2][0] - flat[0][0], flat[2][1] - flat[0][1]
     length = math.hypot(dx, dy) or 1.0
     radius = radii[bone] + share * (radii[bone + 1] - radii[bone])
     return (x0 + share * (x1 - x0), y0 + share * (y1 - y0)), radius, (dy / length, -dx / length)

@@ -54,9 +54,7 @@ def write_regdb_tree(
         root, seed=(seed, 0), identities=(identities, 2),
         images_per_identity=(images_per_identity, 1), trials=(trials, 1),
     )  # fmt: skip
-    shots = {
-        pid: regdb_shots(seed, pid, images_per_identity) for pid in range(1, identities + 1)
-    }
+    shots = {pid: regdb_shots(seed, pid, images_per_identity) for pid in range(1, identities + 1)}
     with _complete_tree(Path(root)) as tree:
         every = [shot for own in shots.values() for band in own.values() for shot in band]
         write_shots(tree, every, _counter(progress, len(every)))

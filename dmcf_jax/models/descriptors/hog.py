@@ -5,6 +5,9 @@ pixels, blocks of 2 x 2 cells, L2-Hys normalisation, square root of the grey lev
 are those of `skimage.feature.hog`.
 """
 
+import os
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
@@ -21,11 +24,11 @@ def hog(images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n d"]:
     """Return the descriptor of each image.
 
     Args:
-      images: RGB, height and width at least two cells; pixels beyond the last whole cell count
-        for nothing.
+        images: RGB, height and width at least two cells; pixels beyond the last whole cell count
+            for nothing.
 
     Returns:
-      float64; with r and c cells, d is (r - 1) (c - 1) 2 x 2 x 9: 3780 at 128 x 64.
+        float64; with r and c cells, d is (r - 1) (c - 1) 2 x 2 x 9: 3780 at 128 x 64.
     """
     parts = [
         _describe(luma(images[start : start + _IMAGES_AT_ONCE]))
@@ -34,14 +37,16 @@ def hog(images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n d"]:
     return np.concatenate(parts) if parts else np.zeros((0, 0))
 
 
-def describe_files(paths, size: tuple[int, int] = SIZE) -> Float[np.ndarray, "n d"]:
+def describe_files(
+    paths: Iterable[str | os.PathLike], size: tuple[int, int] = SIZE
+) -> Float[np.ndarray, "n d"]:
     """Return the descriptors of image files, resized to `size` (height, width) first."""
     pictures = []
     for path in paths:
         with Image.open(path) as image:
             resized = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
             pictures.append(np.asarray(resized))
-    return hog(np.stack(pictures))
+    return hog(np.array(pictures, np.uint8).reshape(-1, *size, 3))
 
 
 def luma(images: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h w"]:
@@ -54,10 +59,7 @@ def _describe(grey: UInt8[np.ndarray, "n h w"]) -> Float[np.ndarray, "n d"]:
     cells = _cell_histograms(*_gradients(np.sqrt(grey.astype(np.float64))))
     rows, columns = cells.shape[1] - 1, cells.shape[2] - 1
     blocks = np.stack(
-        [
-            np.stack([cells[:, i : i + rows, j : j + columns] for j in (0, 1)], 3)
-            for i in (0, 1)
-        ],
+        [np.stack([cells[:, i : i + rows, j : j + columns] for j in (0, 1)], 3) for i in (0, 1)],
         3,
     )  # n, block row, block column, cell row, cell column, orientation
     blocks = blocks.reshape(len(grey), rows, columns, -1)
