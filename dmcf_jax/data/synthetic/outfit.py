@@ -4,13 +4,12 @@ Lengths are fractions: of the trunk, an arm or a leg. Which cloth looks how in w
 in `materials`; here is only where one cloth ends and another begins.
 """
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True)
-class Upper:
+class Upper(NamedTuple):
     """Upper garments.
 
     Attributes:
@@ -44,8 +43,7 @@ class Upper:
     pattern: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Lower:
+class Lower(NamedTuple):
     """Lower garments and feet.
 
     Attributes:
@@ -67,8 +65,7 @@ class Lower:
     socks: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What is on and around the head.
 
     Attributes:
@@ -84,8 +81,7 @@ class Head:
     mask: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Bag:
+class Bag(NamedTuple):
     """What is carried.
 
     Attributes:
@@ -101,8 +97,7 @@ class Bag:
     flap: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Outfit:
+class Outfit(NamedTuple):
     """Everything that a person wears and carries."""
 
     upper: Upper

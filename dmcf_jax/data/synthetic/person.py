@@ -4,6 +4,7 @@ Body, outfit and habit show in every spectrum; materials differ between spectra.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,7 @@ from dmcf_jax.data.synthetic.outfit import Outfit, draw_outfit
 from dmcf_jax.data.synthetic.parts import Stream, numbered_generator
 
 
-@dataclasses.dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """Proportions as fractions of the body's height.
 
     Attributes:
@@ -33,8 +33,7 @@ class Body:
     depth: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Habit:
+class Habit(NamedTuple):
     """How somebody moves: stride and swing of the arms, stoop, stance, which arm is bent."""
 
     stride: float

@@ -5,8 +5,8 @@ down to 1 (soles), z to the front.
 """
 
 import bisect
-import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ _YAW_SPREAD = math.radians(32)
 Point3 = tuple[float, float, float]
 
 
-@dataclasses.dataclass(frozen=True)
-class Pose:
+class Pose(NamedTuple):
     """The body at one instant.
 
     Attributes:
@@ -78,8 +77,7 @@ def _yaw(view: str, turn: float, side: float) -> float:
 def seen_later(pose: Pose, draw: np.random.Generator) -> Pose:
     """Return the pose as another camera sees it: nearly from there, nearly at that instant."""
     shift = draw.normal(0, 1, 3)
-    return dataclasses.replace(
-        pose,
+    return pose._replace(
         yaw=pose.yaw + 0.12 * float(shift[0]),
         phase=pose.phase + 0.35 * float(shift[1]),
         stoop=pose.stoop + 0.006 * float(shift[2]),

@@ -3,8 +3,8 @@
 Pictures are only listed here; `writing` renders them.
 """
 
-import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,8 +24,7 @@ _SYSU_INDOOR_TEST = 56 / 96
 _SYSU_TRAIN_PLACES = ((1, 2, 3), (4, 5, 6), (1, 2, 3, 4, 5, 6))
 
 
-@dataclasses.dataclass(frozen=True)
-class Shot:
+class Shot(NamedTuple):
     """One picture to take.
 
     Attributes:

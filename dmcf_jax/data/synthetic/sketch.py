@@ -3,9 +3,9 @@
 Points are (x, y, z) in the body's own coordinates (see `pose`).
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -17,8 +17,7 @@ Flat = tuple[float, float]
 Row = tuple[float, float, float, float]
 
 
-@dataclasses.dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """Where the camera is and where a detector's box put the body.
 
     Attributes:

@@ -4,7 +4,7 @@ Drawing is Python and holds its lock, so threads would not help. A worker is a p
 which, unlike a forked or spawned copy of the caller, works from notebooks and beside JAX.
 """
 
-import dataclasses
+import contextlib
 import json
 import os
 import queue
@@ -68,16 +68,28 @@ def _write_in_workers(
         parts.put(shots[start : start + _SHOTS_AT_ONCE])
     done = queue.SimpleQueue()
     processes = [_start_worker(root) for _ in range(workers)]
+    dealers = [
+        threading.Thread(target=_deal, args=(process, parts, done), daemon=True)
+        for process in processes
+    ]
     try:
-        for process in processes:
-            threading.Thread(target=_deal, args=(process, parts, done), daemon=True).start()
+        for dealer in dealers:
+            dealer.start()
         remaining = len(shots)
         while remaining:
             remaining -= _count(done.get(), tell)
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        for process, dealer in zip(processes, dealers, strict=True):
+            _end(process, dealer)
+
+
+def _end(process: subprocess.Popen, dealer: threading.Thread) -> None:
+    process.kill()
+    process.wait()
+    dealer.join()  # the end of the pipes wakes it
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _start_worker(root: Path) -> subprocess.Popen:
@@ -97,7 +109,7 @@ def _deal(process: subprocess.Popen, parts: queue.SimpleQueue, done: queue.Simpl
     try:
         while True:
             part = parts.get_nowait()
-            process.stdin.write(json.dumps([dataclasses.astuple(shot) for shot in part]) + "\n")
+            process.stdin.write(json.dumps(part) + "\n")
             process.stdin.flush()
             done.put(json.loads(process.stdout.readline()))
     except queue.Empty:
