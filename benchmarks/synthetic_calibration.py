@@ -1,7 +1,7 @@
 """How hard synthetic people are for matchers that learn nothing.
 
-    python benchmarks/synthetic_calibration.py --layout=regdb --seed=0 --people=412
-    python benchmarks/synthetic_calibration.py --sheet=docs/synthetic_people.jpg
+    python -m benchmarks.synthetic_calibration --layout=regdb --seed=0 --people=412
+    python -m benchmarks.synthetic_calibration --sheet=docs/synthetic_people.jpg
 
 Prints one JSON object: rank-1 and mAP in percent by descriptor and protocol, on the test people
 of the layout. The published figures that they are compared with are in docs/synthetic.md.

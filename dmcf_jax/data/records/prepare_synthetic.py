@@ -1,4 +1,4 @@
-"""Render the made-up data set into a real layout and prepare it with the real builders."""
+"""Render the synthetic data set into a real layout and prepare it with the real builders."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def prepare_synthetic(
     trial: str | int | None = "all",
     progress: bool = False,
 ) -> list[Prepared]:
-    """Render `identities` made-up people and build them as an unofficial data set.
+    """Render `identities` synthetic people and build them as an unofficial data set.
 
     The tree goes to data_dir/synthetic_source/<layout>_<identities>_<seed>; one that is there
     is used again. What is built is an ordinary 'regdb' or 'sysu_mm01' under `data_dir`.
