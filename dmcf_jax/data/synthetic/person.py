@@ -64,12 +64,21 @@ def make_person(seed: int, identity: int) -> Person:
         identity: number of the person in it, 0 or more.
     """
     draw = numbered_generator(Stream.PERSON, seed, identity)
-    sex = "male" if draw.random() < 0.45 else "female"
+    sex = _draw_sex(draw)
     body, outfit, habit = _draw_body(draw, sex), draw_outfit(draw, sex), _draw_habit(draw)
     materials = draw_materials(
         numbered_generator(Stream.MATERIALS, seed, identity), outfit.upper.kind
     )
     return Person(seed, identity, sex, body, outfit, habit, materials)
+
+
+def sex_of(seed: int, identity: int) -> str:
+    """Return 'male' or 'female', as `make_person` does, in a fiftieth of its time."""
+    return _draw_sex(numbered_generator(Stream.PERSON, seed, identity))
+
+
+def _draw_sex(draw: np.random.Generator) -> str:
+    return "male" if draw.random() < 0.45 else "female"
 
 
 def _draw_body(draw: np.random.Generator, sex: str) -> Body:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from dmcf_jax.data.synthetic.parts import Stream, numbered_generator
 from dmcf_jax.data.synthetic.people import render
-from dmcf_jax.data.synthetic.person import Person, make_person
+from dmcf_jax.data.synthetic.person import Person, sex_of
 
 REGDB_BANDS = (("Visible", "v", "visible", 1), ("Thermal", "t", "thermal", 2))
 _REGDB_FRONT_VIEWS = 156 / 412
@@ -68,7 +68,7 @@ def regdb_shots(seed: int, identity: int, images: int) -> dict[str, list[Shot]]:
     draw = numbered_generator(Stream.TREE, seed, identity)
     view = "front" if draw.random() < _REGDB_FRONT_VIEWS else "back"
     frames = (draw.integers(1, 50_000) + np.cumsum(draw.integers(1, 40, images))).tolist()
-    sex = make_person(seed, identity).sex
+    sex = sex_of(seed, identity)
     shots = {}
     for folder, letter, spectrum, camera in REGDB_BANDS:
         stem = f"{folder}/{identity}/{sex}_{view}_{letter}"
