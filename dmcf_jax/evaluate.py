@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Float
 
 from dmcf_jax.config.build import load_split
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_facts
+from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
@@ -57,7 +58,7 @@ def evaluate(
     """
     trained = load_trained(workdir, step, best)
     protocols = choose_protocols(trained.config.data.name, protocol_names)
-    metadata = read_metadata(trained)
+    metadata = dataset_metadata(trained)
     permutations = None
     if any(protocol.needs_permutations for protocol in protocols):
         permutations = find_permutations(metadata["source"], permutations_path)
@@ -91,10 +92,10 @@ def _write_page(html, results, lists, store, metadata, source):
     log(f"wrote {html}")
 
 
-def read_metadata(trained: TrainedModel) -> dict[str, Any]:
+def dataset_metadata(trained: TrainedModel) -> dict[str, Any]:
     """Return the metadata of the prepared data set that a run was trained on."""
     data = trained.config.data
-    return read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+    return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
 
 
 def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
@@ -104,9 +105,9 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
         UserError: for an unknown name or a protocol of another data set.
     """
     if list(names) == ["all"]:
-        family = "" if dataset == "own" else dataset
-        return [protocol for protocol in list_protocols() if protocol.dataset == family]
-    protocols = [find_protocol(name) for name in names or DEFAULT_PROTOCOLS[dataset]]
+        own = [protocol for protocol in list_protocols() if protocol.dataset == dataset]
+        return own or [protocol for protocol in list_protocols() if not protocol.dataset]
+    protocols = [find_protocol(name) for name in names or DATASETS[dataset].protocols]
     others = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if others:
         usable = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
@@ -150,7 +151,7 @@ def score(
         embeddings,
         store,
         permutations=permutations,
-        first_trial=data.trial if data.name == "regdb" else 0,
+        first_trial=DATASETS[data.name].trial(data.trial) or 0,
         reranking=reranking,
         query_expansion=query_expansion,
         options=("flip",) if flip else (),

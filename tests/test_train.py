@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from dmcf_jax.configs import synthetic
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import load_trained
@@ -161,7 +161,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
 
 def test_evaluation_writes_both_directions(whole_run):
     results = evaluate(whole_run)
-    assert [r["protocol"] for r in results] == list(DEFAULT_PROTOCOLS["regdb"])
+    assert [r["protocol"] for r in results] == list(DATASETS["regdb"].protocols)
     for result in results:
         written = json.loads((whole_run / f"evaluation/{result['protocol']}.json").read_text())
         assert written["checkpoint"] == {"step": 8, "chosen_by": "last"}

@@ -42,9 +42,10 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
         identities: synthetic people; half of them are trained on, half tested.
     """
     from dmcf_jax.config.build import load_split
+    from dmcf_jax.data.datasets import DATASETS
     from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
     from dmcf_jax.evaluate import embed_split, score
-    from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
+    from dmcf_jax.evaluation.protocols import find_protocol
     from dmcf_jax.reports.write import write_report
     from dmcf_jax.runs.load import load_trained, untrained
     from dmcf_jax.runtime.console import log_time
@@ -56,7 +57,7 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     workdir = folder / "run"
     train(config, workdir)
     store = load_split(config, ("test",))
-    protocols = [find_protocol(name) for name in DEFAULT_PROTOCOLS["regdb"]]
+    protocols = [find_protocol(name) for name in DATASETS["regdb"].protocols]
     scores = {}
     for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):
         embeddings = embed_split(model, store, None)

@@ -30,17 +30,6 @@ from dmcf_jax.evaluation.galleries import Metadata, Selection, directories, sele
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
 
-# What papers report, evaluated when no protocol is named.
-DEFAULT_PROTOCOLS = {
-    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
-    "sysu_mm01": (
-        "sysu_mm01/all/single/python-seeded",
-        "sysu_mm01/indoor/single/python-seeded",
-    ),
-    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
-    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:

@@ -28,12 +28,11 @@ from dmcf_jax.evaluation.ranking.ranking import (
     summarise,
 )
 
-# Ignore rule and kind of CMC. A full protocol name is accepted too.
+# Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
+# accepted too.
 FAMILIES = {
-    "plain": ("none", "image"),
-    "sysu_mm01": ("cam3-cam2", "identity"),
-    "regdb": ("none", "image"),
-    "llcm": ("same-identity-same-camera", "identity"),
+    protocol.name.split("/")[0]: (protocol.ignore, protocol.cmc)
+    for protocol in reversed(list_protocols())
 }
 SIDES = ("query", "gallery")
 UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)

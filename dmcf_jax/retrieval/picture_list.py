@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dmcf_jax.data.datasets import listing as tree
 from dmcf_jax.data.datasets import own_table
+from dmcf_jax.data.datasets.image_folders import IMAGE_SUFFIXES
 from dmcf_jax.data.datasets.own_table import OwnRow
 from dmcf_jax.errors import UserError
 from dmcf_jax.modality import MODALITIES
@@ -74,7 +74,7 @@ def list_images(
 
 
 def _rows(path: Path, problems: list[str]) -> list[OwnRow]:
-    if path.is_file() and path.suffix.lower() in tree.IMAGE_SUFFIXES:
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return [OwnRow(path.name, path.name)]
     if path.is_file() or own_table.has_layout(path):
         return own_table.read_rows(path, problems, needed=("path",))
@@ -86,5 +86,5 @@ def _walk(root: Path) -> Iterator[str]:
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
-            if name.lower().endswith(tree.IMAGE_SUFFIXES) and not name.startswith("."):
+            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")

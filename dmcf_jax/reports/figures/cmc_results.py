@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.evaluation.results import read_result
 from dmcf_jax.methods.dmcf.published import PROTOCOL
 from dmcf_jax.runs import folder as run_folder
@@ -55,7 +55,7 @@ def result_files(run: Path) -> dict[str, Path]:
     """Return where the usual protocols' results of a run lie, by protocol."""
     name = run_folder.read_config(run)["data.name"]
     return {
-        protocol: run / "evaluation" / f"{protocol}.json" for protocol in DEFAULT_PROTOCOLS[name]
+        protocol: run / "evaluation" / f"{protocol}.json" for protocol in DATASETS[name].protocols
     }
 
 

@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import load_split
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_facts
+from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import embed_split
 from dmcf_jax.methods.dmcf.published import WHOLE
@@ -92,10 +93,10 @@ class Material:
         """Unit embeddings of all images of the test split."""
         return embed_split(self.trained, self.store, None)
 
-    def facts(self) -> dict:
+    def metadata(self) -> dict:
         """Return the metadata of the prepared data; UserError where they are not at hand."""
         data = self.config.data
-        return read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+        return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
 
 
 def _by_number(run: Path) -> list[int]:

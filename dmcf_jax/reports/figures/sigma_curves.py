@@ -141,7 +141,7 @@ def _published(material: Material, sigmas: Sigmas) -> tuple[float, ...] | None:
     if not ratio or sigmas.levels != ("low", "middle", "high"):
         return None
     try:
-        return ratio if material.facts()["official"] else None
+        return ratio if material.metadata()["official"] else None
     except UserError:
         return None  # the run was copied without its data: nothing says that they are the paper's
 

@@ -20,10 +20,10 @@ from PIL import Image
 from dmcf_jax.config.build import build
 from dmcf_jax.configs import synthetic
 from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures import draw as command
@@ -41,7 +41,7 @@ from dmcf_jax.runs.metrics_log import read_metrics
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parents[3]
-PAPERS, OTHER = DEFAULT_PROTOCOLS["regdb"]
+PAPERS, OTHER = DATASETS["regdb"].protocols
 OVERRIDES = {
     "data.pad": 2,
     "model.width": 4,
@@ -108,7 +108,7 @@ def experiment(run, tmp_path):
         for seed in (0, 1):
             copy = tmp_path / "table" / row / f"seed_{seed}"
             shutil.copytree(run, copy, ignore=shutil.ignore_patterns("checkpoints", "tensorboard"))
-            for protocol in DEFAULT_PROTOCOLS["regdb"]:
+            for protocol in DATASETS["regdb"].protocols:
                 edit_json(copy / f"evaluation/{protocol}.json", lower, shift + 0.1 * seed)
             edit_sigmas(copy / "metrics.jsonl", 1 + seed)
     return tmp_path / "table"
@@ -154,7 +154,7 @@ def result_of(run, protocol):
 
 def test_figure_3_holds_the_curves_of_the_evaluation(run, drawn):
     rows = table_of(drawn / "figure_3_cmc.csv")
-    for protocol in DEFAULT_PROTOCOLS["regdb"]:
+    for protocol in DATASETS["regdb"].protocols:
         expected = {int(k): 100 * v for k, v in result_of(run, protocol)["mean"]["cmc"].items()}
         assert curve_in(rows, protocol) == pytest.approx(expected)
     # Made-up people are not the paper's data: nothing of it may stand beside them.
@@ -163,7 +163,7 @@ def test_figure_3_holds_the_curves_of_the_evaluation(run, drawn):
 
 def test_published_points_stand_beside_official_data_by_the_papers_protocol_only(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
-    for protocol in DEFAULT_PROTOCOLS["regdb"]:
+    for protocol in DATASETS["regdb"].protocols:
         edit_json(copy / f"evaluation/{protocol}.json", make_official)
     draw(["3"], copy)
     rows = table_of(copy / "figures/figure_3_cmc.csv")
