@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from dmcf_jax.data import decode
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.data.records.prepared import directory
@@ -49,7 +50,7 @@ def benchmark_feed(config: ConfigDict, repeats: int = 5) -> dict:
 
 
 def _decoding(config, layout, folder, repeats):
-    trial = 1 if layout == "regdb" else None
+    trial = DATASETS[layout].trial(1)
     prepare_synthetic(layout, IDENTITIES, 0, folder, trial=trial)
     split = ("train",)
     records = Records(directory(layout, folder, trial), "train")
@@ -61,7 +62,7 @@ def _decoding(config, layout, folder, repeats):
             ours.append(
                 _time(
                     lambda: load_images(
-                        layout, folder, split, size, trial=trial, filter=resample, cache_dir=cache
+                        layout, folder, split, size, trial=trial, resample=resample, cache_dir=cache
                     )
                 )
             )

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from benchmarks import measure
 from dmcf_jax.config.build import build, build_model
 from dmcf_jax.config.validate import validate
-from dmcf_jax.data.feed import DeviceFeed
+from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import compiler_options
@@ -53,7 +53,7 @@ def make_step(config: ConfigDict) -> Callable[[], tuple]:
     )
     identity = np.repeat(np.arange(identities, dtype=np.int32), 2 * K)
     modality = np.tile(np.arange(2, dtype=np.int32), identities * K)
-    feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
+    feed = DeviceLoader(images, identity_table(identity, modality, P), P, K, devices)
     compiled, state, source, keys = _compile(config, identities, feed, devices)
 
     def run_step():

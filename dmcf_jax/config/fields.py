@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE, STAGES
 
-DATASETS = ("regdb", "sysu_mm01", "llcm", "own")
 LONGEST = 2**31 - 1  # steps are counted in int32
 
 # A check returns what is wrong with a value, None for nothing.
@@ -80,6 +80,7 @@ def optional(entry: Check) -> Check:
     return lambda value: None if value is None else entry(value)
 
 
+_TRAIN_SPLITS = dict.fromkeys(name for d in DATASETS.values() for name in d.train_splits)
 FIELDS: dict[str, Check] = {
     "variant": text,
     "seed": whole(0, 2**32 - 1),
@@ -89,7 +90,7 @@ FIELDS: dict[str, Check] = {
     "data.data_dir": text,
     "data.cache_dir": text,
     "data.trial": whole(1, 10),
-    "data.train_splits": several(choice("train", "val")),
+    "data.train_splits": several(choice(*_TRAIN_SPLITS)),
     "data.size": several(whole(32, MAX_SIDE), count=2),
     "data.filter": choice(*FILTERS),
     "data.pad": whole(0, MAX_SIDE),

@@ -271,7 +271,7 @@ def check_tree(case) -> str | None:
 def _compare_with_source(name, trial, root, data_dir):
     """No image is skipped: all that the lists name are prepared."""
     (item,) = verify_prepared(name, data_dir, trial=trial, source=root)
-    for split, counts in item.facts["counts"].items():
+    for split, counts in item.metadata["counts"].items():
         store = load_images(name, data_dir, (split,), (8, 4), trial=trial)
         assert len(store) == counts["visible"] + counts["infrared"] > 0
         assert set(store.path) == set(_listed(name, root, split)), split

@@ -7,14 +7,14 @@ import numpy as np
 from support.trees import noise
 
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.retrieval.model import LoadedModel
+from dmcf_jax.retrieval.model import FeatureExtractor
 
 STRIPES = 4
 
 
 def toy_model(
     fingerprint: str = "a" * 64, calls: list | None = None, embed: Callable | None = None
-) -> LoadedModel:
+) -> FeatureExtractor:
     """Return a model whose embedding is the mean colour of four stripes; `calls` counts pictures.
 
     Infrared pictures are embedded as visible ones, turned by one place; `embed` replaces all that.
@@ -25,7 +25,9 @@ def toy_model(
             calls.append(len(images))
         return (embed or truth)(images, modality)
 
-    return LoadedModel("toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, count_and_embed)
+    return FeatureExtractor(
+        "toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, count_and_embed
+    )
 
 
 def truth(images: np.ndarray, modality: str) -> np.ndarray:
