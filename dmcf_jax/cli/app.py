@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.config.read import MISTAKES, sentence
 from dmcf_jax.errors import exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
@@ -45,7 +45,7 @@ def main() -> None:
     if verb in ("--help", "-h", "--helpshort", "help"):
         print(usage())
     elif verb == "--version":
-        print(dmcf_jax.__version__)
+        print(__version__)
     elif verb in VERBS:
         sys.argv[1:] = words
         run_verb(verb)

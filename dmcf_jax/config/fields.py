@@ -6,7 +6,8 @@ from typing import Any
 
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
-from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE, STAGES
+from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.models.resnet import STAGES
 
 LONGEST = 2**31 - 1  # steps are counted in int32
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
 from dmcf_jax.evaluation.protocols import Protocol
@@ -49,7 +49,7 @@ def result_as_dict(
         "options": list(result.options),
         "metric": metric,
         "max_rank": len(trials[0]["cmc"]),
-        "package": {"name": "dmcf_jax", "version": dmcf_jax.__version__},
+        "package": {"name": "dmcf_jax", "version": __version__},
         "checkpoint": {"step": step, "chosen_by": chosen_by},
         **dict(extra or {}),
         "trials": trials,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import FeatureExtractor
 from dmcf_jax.runtime.files import atomic_path, write_atomically
@@ -41,7 +41,7 @@ def new_manifest(
         "complete": False,
         "rows": [],
         "skipped": {},
-        "package_version": dmcf_jax.__version__,
+        "package_version": __version__,
     }
 
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-import dmcf_jax
-from dmcf_jax import modality
+from dmcf_jax import __version__, modality
 from dmcf_jax.data import decode
 from dmcf_jax.data.datasets.dataset import Dataset
 from dmcf_jax.data.datasets.inspect_tree import inspect_tree
@@ -127,7 +126,7 @@ class RecordBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             source_sha256="",
             records_sha256={},
             counts={split: count(rows) for split, rows in listing.splits.items()},
-            package_version=dmcf_jax.__version__,
+            package_version=__version__,
             **self._metadata,
         )
         return {split: self._shards(split, rows) for split, rows in listing.splits.items()}

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from PIL import Image
 
-import dmcf_jax
 from dmcf_jax.data.synthetic.person import make_person
 from dmcf_jax.data.synthetic.shots import Shot
 from dmcf_jax.runtime.threads import cores

@@ -6,7 +6,6 @@ ResNet stages are levels B; each level gives a global feature G and, if divided,
 
 import dataclasses
 
-STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 LEVEL_OF_STAGE = {"layer1": "lowest", "layer2": "low", "layer3": "middle", "layer4": "high"}
 
 

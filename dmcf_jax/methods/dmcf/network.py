@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dmcf_jax.methods.dmcf.levels import STAGES, Feature, features_of, levels_of
+from dmcf_jax.methods.dmcf.levels import Feature, features_of, levels_of
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.batch_norm import BatchNorm
-from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.models.resnet import STAGES, ResNet
 
 
 class DmcfOutputs(NamedTuple):
@@ -95,7 +95,7 @@ class Head(nn.Module):
     embedding_dim: int | None
     identities: int
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the reduction, if any, and the classifier."""
         self.reduction = Reduction(self.embedding_dim) if self.embedding_dim else None
         # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
@@ -147,7 +147,7 @@ class DMCF(nn.Module):
         """The pooled features in the order of the test embedding."""
         return features_of(self.levels, self.stripes)
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the private part of both streams, the shared part and the heads."""
         needed = STAGES[: STAGES.index(self.levels[-1]) + 1]
         first_shared = STAGES.index(self.shared_from) if self.shared_from else len(needed)

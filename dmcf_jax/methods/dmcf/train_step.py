@@ -42,7 +42,10 @@ class StepSettings(NamedTuple):
 
 
 def make_train_step(
-    model: DMCF, optimizer: optax.GradientTransformation, schedules: dict[str, Callable], settings
+    model: DMCF,
+    optimizer: optax.GradientTransformation,
+    schedules: dict[str, Callable],
+    settings: StepSettings,
 ) -> Callable[[TrainState, PairBatch, Array], tuple[TrainState, dict[str, Array]]]:
     """Return the step function, to be jitted once by the caller with the state donated.
 
