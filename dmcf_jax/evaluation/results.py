@@ -94,15 +94,15 @@ def _averages(trials: Sequence[Mapping]) -> dict:
 
 
 def mean_and_deviation(
-    values: Sequence[float] | Sequence[Sequence[float]] | Float[np.ndarray, "n *shape"],
-) -> tuple[Float[np.ndarray, "*shape"] | np.floating, Float[np.ndarray, "*shape"] | np.floating]:
+    values: Sequence[float] | Sequence[Sequence[float]] | Float[np.ndarray, " n *shape"],
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Return the mean of `n` values, or of `n` rows, and their sample standard deviation (n - 1).
 
     The deviation of a single value is 0.
     """
     values = np.asarray(values, np.float64)
     deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
-    return values.mean(axis=0), deviation
+    return np.asarray(values.mean(axis=0)), np.asarray(deviation)
 
 
 def title(result: Mapping) -> str:

@@ -94,7 +94,7 @@ def plan(
         UserError: for unknown names and for configs that cannot be run, all at once.
     """
     seeds = tuple(seeds) or ((0, 1, 2) if data == "synthetic" else (0,))
-    trials = _trials(data, tuple(trials))
+    splits = _trials(data, tuple(trials))
     configs = [_row(name, data) for name in rows or _paper_rows(table)]
     if data_dir is None and data == "synthetic":
         data_dir = workdir / "data"
@@ -103,7 +103,7 @@ def plan(
     runs = [
         _run(workdir, row, config, trial, seed, common)
         for seed in seeds
-        for trial in trials
+        for trial in splits
         for row, config in configs
     ]
     _check(runs)

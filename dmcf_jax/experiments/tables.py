@@ -154,8 +154,9 @@ def as_csv(sections: Mapping[str, Sequence[Row]]) -> str:
     writer.writerow(["protocol", "variant", "runs", *names, *gains, "paper CMC-1", "paper mAP"])
     for protocol, rows in sections.items():
         for row in rows:
-            cells = [row.values[measure] for measure in MEASURES] + [row.gain or Cell("", "")]
+            cells = [row.values[measure] for measure in MEASURES]
             numbers = [value for cell in cells for value in (cell.mean, cell.deviation)]
+            gain = (row.gain.mean, row.gain.deviation) if row.gain else ("", "")
             paper = (row.paper.cmc_1, row.paper.mAP) if row.paper else ("", "")
-            writer.writerow([protocol, row.name, row.runs, *numbers, *paper])
+            writer.writerow([protocol, row.name, row.runs, *numbers, *gain, *paper])
     return text.getvalue()

@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -54,7 +54,7 @@ def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write one shard, complete or not at all."""
     with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **cast(dict[str, Any], arrays))
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

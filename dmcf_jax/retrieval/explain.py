@@ -8,9 +8,9 @@ all positions that is the features' contribution, as far as the network is linea
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -72,17 +72,20 @@ def explain(
         text = f"{model.source} is an export: give the run's folder to explain a pair"
         raise UserError(text, about=model.source)
     network, variables = model.trained.model, model.trained.variables
-    found = _explainer(network, modalities)(variables, query[None], match[None])
+    # flax modules are hashable, which type checkers do not see.
+    found = _explainer(cast(Hashable, network), modalities)(variables, query[None], match[None])
     shares, maps = jax.device_get(found)
     levels = tuple(
         LevelMatch(
             name,
             float(shares[name]),
-            *maps[name],
-            _lit(query, maps[name][0]),
-            _lit(match, maps[name][1]),
+            query_map,
+            match_map,
+            _lit(query, query_map),
+            _lit(match, match_map),
         )
         for name in levels_of(network.features)
+        for query_map, match_map in [maps[name]]
     )
     return Explanation(float(sum(shares.values())), levels)
 
@@ -112,17 +115,18 @@ def explain_best(
 def _explainer(network: DMCF, modalities: tuple[str, str]) -> Callable[..., tuple[dict, dict]]:
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
-    def maps_of(variables, images, modality):
-        return network.apply(variables, normalise(images), modality, method="feature_maps")
+    def maps_of(variables: Mapping, images: Array, modality: str) -> dict[str, Array]:
+        found = network.apply(variables, normalise(images), modality, method="feature_maps")
+        return cast(dict[str, Array], found)
 
-    def embed(variables, maps):
+    def embed(variables: Mapping, maps: Mapping[str, Array]) -> dict[str, Array]:
         def heads(module, maps):
             return {
                 f.name: module.heads[f.name].embed(pool(maps[f.stage], f), False)
                 for f in module.features
             }
 
-        return network.apply(variables, maps, method=heads)
+        return cast(dict[str, Array], network.apply(variables, maps, method=heads))
 
     def shares_of(variables, query_maps, match_maps):
         sides = [embed(variables, maps) for maps in (query_maps, match_maps)]

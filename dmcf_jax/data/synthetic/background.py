@@ -36,7 +36,7 @@ def draw_background(
     grains = gaussian_noise((height, width), 23 * contrast * texture, draw)
     levels = np.asarray(image) + (grains if bands == 1 else grains[..., None])
     image = Image.fromarray(levels.clip(5, 250).astype(np.uint8))
-    return image.resize(size[::-1], Image.Resampling.BILINEAR)
+    return image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
 
 class _Tones:

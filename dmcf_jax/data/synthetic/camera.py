@@ -74,8 +74,9 @@ def take_picture(
     expose = {"visible": _daylight, "thermal": _thermal, "near_infrared": _lamp}[camera.spectrum]
     sensed = _with_faults(expose(scene, camera, draw), camera, draw)
     image = _image(sensed).filter(ImageFilter.BoxBlur(_blur_radius(len(sensed), draw)))
-    if image.size != size[::-1]:
-        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+    height, width = size
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
     levels = np.asarray(image)
     return levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
 

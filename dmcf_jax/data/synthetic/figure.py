@@ -78,4 +78,5 @@ def _until(rows: list[tuple[float, float, float]], end: float) -> list[tuple[flo
         return rows
     above, below = kept[-1], rows[len(kept)]
     share = (end - above[0]) / (below[0] - above[0])
-    return [*kept, tuple(a + share * (b - a) for a, b in zip(above, below, strict=True))]
+    y, wide, thick = (a + share * (b - a) for a, b in zip(above, below, strict=True))
+    return [*kept, (y, wide, thick)]

@@ -8,6 +8,7 @@ that touch differ in each spectrum, so that their border shows in all of them.
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +27,7 @@ _HAIR_COLOURS = np.array(
     [(22, 19, 18), (38, 28, 24), (74, 52, 38), (138, 104, 70), (150, 148, 145)]
 )
 Light = np.ndarray | float  # RGB, or one band
+SameLight = TypeVar("SameLight", np.ndarray, float)
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 # In this order each cloth is drawn to differ from those that it touches.
@@ -82,21 +84,20 @@ def draw_materials(draw: np.random.Generator, upper: str) -> Materials:
 
 
 def _contrasting(
-    sample: Callable[[Part], Light], start: dict[Part, Light], least: float
-) -> dict[Part, Light]:
+    sample: Callable[[Part], SameLight], start: dict[Part, SameLight], least: float
+) -> dict[Part, SameLight]:
     """Return a value for each cloth, `least` from its neighbours where eight tries suffice."""
     values = dict(start)
     for part, neighbours in _NEIGHBOURS.items():
-        best, widest = None, -1.0
+        tries: list[tuple[float, SameLight]] = []
         for _ in range(8):
             value = sample(part)
             gaps = [abs(_grey(value) - _grey(values[other])) for other in neighbours]
             gap = min(gaps, default=1.0)
-            if gap > widest:
-                best, widest = value, gap
+            tries.append((gap, value))
             if gap >= least:
                 break
-        values[part] = best
+        values[part] = max(tries, key=lambda tried: tried[0])[1]  # the first of equal ones
     return values
 
 
@@ -114,7 +115,7 @@ def _draw_colours(draw: np.random.Generator) -> dict[Part, tuple[float, float, f
     colours |= {Part.PATTERN: pick(_CLOTH_COLOURS), Part.STRAP: colours[Part.BAG] * 0.85}
     colours |= {Part.FOLD: colours[Part.UPPER] * 0.62, Part.LOWER_FOLD: colours[Part.LOWER] * 0.62}
     colours |= {Part.SEAM: colours[Part.TRIM] * 0.8, Part.BRIM: colours[Part.HAT] * 0.7}
-    return {part: tuple(map(float, colour)) for part, colour in colours.items()}
+    return {part: (float(r), float(g), float(b)) for part, (r, g, b) in colours.items()}
 
 
 def _draw_warmth(draw: np.random.Generator, upper: str) -> dict[Part, float]:

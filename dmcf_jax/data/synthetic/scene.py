@@ -33,7 +33,7 @@ def light_scene(
     """
     mask = Image.fromarray((parts > 0).view(np.uint8) * np.uint8(255))
     cover = mask.reduce(SUPERSAMPLING)
-    behind = _behind(cover.size[::-1], spectrum, draw)
+    behind = _behind((cover.height, cover.width), spectrum, draw)
     gaps = ImageChops.invert(cover)
     if spectrum == "visible":
         gaps = Image.merge("RGB", (gaps, gaps, gaps))

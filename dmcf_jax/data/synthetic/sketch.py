@@ -186,7 +186,9 @@ def _at_height(rows: Sequence[Row], y: float) -> Row:
     for above, below in zip(rows, rows[1:], strict=False):
         if y <= below[0]:
             share = (y - above[0]) / (below[0] - above[0] or 1.0)
-            return tuple(a + share * (b - a) for a, b in zip(above, below, strict=True))
+            between = (a + share * (b - a) for a, b in zip(above, below, strict=True))
+            height, wide, thick, middle = between
+            return height, wide, thick, middle
     return rows[-1]
 
 

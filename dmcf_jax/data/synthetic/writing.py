@@ -14,9 +14,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+import dmcf_jax
 from dmcf_jax.data.synthetic.person import make_person
 from dmcf_jax.data.synthetic.shots import Shot
 from dmcf_jax.runtime.threads import cores
@@ -53,7 +55,7 @@ def _written(root: Path, shots: Iterable[Shot]) -> Iterable[Shot]:
     for shot in shots:
         if person is None or (person.seed, person.identity) != (shot.seed, shot.identity):
             person = make_person(shot.seed, shot.identity)
-        options = {"quality": _JPEG_QUALITY} if shot.name.endswith(".jpg") else {}
+        options: dict[str, Any] = {"quality": _JPEG_QUALITY} if shot.name.endswith(".jpg") else {}
         Image.fromarray(shot.take(person)).save(root / shot.name, **options)
         yield shot
 
@@ -83,6 +85,7 @@ def _write_in_workers(
 
 
 def _end(process: subprocess.Popen, dealer: threading.Thread) -> None:
+    assert process.stdin and process.stdout  # pipes
     process.kill()
     process.wait()
     dealer.join()  # the end of the pipes wakes it
@@ -105,6 +108,7 @@ def _start_worker(root: Path) -> subprocess.Popen:
 
 def _deal(process: subprocess.Popen, parts: queue.SimpleQueue, done: queue.SimpleQueue) -> None:
     """Give parts to one worker until there are none, and pass its answers on."""
+    assert process.stdin and process.stdout  # pipes
     try:
         while True:
             part = parts.get_nowait()

@@ -44,7 +44,7 @@ def describe_files(
     pictures = []
     for path in paths:
         with Image.open(path) as image:
-            resized = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+            resized = image.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR)
             pictures.append(np.asarray(resized))
     return hog(np.array(pictures, np.uint8).reshape(-1, *size, 3))
 
