@@ -82,6 +82,15 @@ def _contradictions(config):
     held_out = config.train.eval_every and config.train.eval_on == "held_out"
     if held_out and "val" in config.data.train_splits:
         yield "data.train_splits", "holds 'val', which eval_every judges on; use ('train',)"
+    if config.data.random_grey and config.data.input == "grey":
+        yield "data.random_grey", "has no effect on data.input='grey'; set one of the two"
+    if config.data.erase_area[0] > config.data.erase_area[1]:
+        yield "data.erase_area", f"is {tuple(config.data.erase_area)}, expected least, greatest"
+    if config.optim.schedule == "cosine":
+        if config.optim.decay_at:
+            yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
+        if config.optim.warmup_steps >= config.train.steps:
+            yield "optim.warmup_steps", "leaves no step for the cosine; train.steps must be more"
     if config.init_from and config.model.pretrained:
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 

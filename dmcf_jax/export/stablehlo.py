@@ -22,8 +22,9 @@ from jax import export as jax_export
 from jaxtyping import Array, UInt8
 from safetensors import SafetensorError
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.config.validate import flatten
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import prepare_input
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.modality import MODALITIES
@@ -116,11 +117,12 @@ def check_input(images: np.ndarray, modality: str) -> None:
 def make_embed(trained: TrainedModel, model: DMCF, modality: str) -> Callable:
     """Return the function (weights by path, images) -> embeddings that is exported."""
     size = tuple(trained.config.data.size)
+    form = input_form(trained.config)
     method, flip = _FILTERS[trained.config.data.filter], trained.config.evaluation.flip
 
     def embed(weights, images):
         variables = tree_of(weights)
-        images = normalise(resize(images, size, method))
+        images = prepare_input(resize(images, size, method), form)
 
         def one_view(view):
             return model.apply(variables, view, modality, method="embed")

@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.data import decode
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import InputForm, prepare_input
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import levels_of
 from dmcf_jax.methods.dmcf.network import DMCF, pool
@@ -71,7 +72,8 @@ def explain(
     if model.trained is None:
         raise UserError(f"{model.source} is an export: give the run's folder to explain a pair")
     network, variables = model.trained.model, model.trained.variables
-    found = _explainer(network, modalities)(variables, query[None], match[None])
+    form = input_form(model.trained.config)
+    found = _explainer(network, modalities, form)(variables, query[None], match[None])
     shares, maps = jax.device_get(found)
     levels = tuple(
         LevelMatch(
@@ -108,11 +110,12 @@ def explain_best(
 
 
 @functools.lru_cache(maxsize=8)
-def _explainer(network: DMCF, modalities: tuple[str, str]):
+def _explainer(network: DMCF, modalities: tuple[str, str], form: InputForm):
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
     def maps_of(variables, images, modality):
-        return network.apply(variables, normalise(images), modality, method="feature_maps")
+        inputs = prepare_input(images, form)
+        return network.apply(variables, inputs, modality, method="feature_maps")
 
     def embed(variables, maps):
         def heads(module, maps):

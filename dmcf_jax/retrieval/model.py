@@ -19,6 +19,7 @@ import safetensors.numpy
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
@@ -156,7 +157,7 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
 def model_of(trained: TrainedModel, source: str) -> LoadedModel:
     """Return a run's network ready for use."""
     settings = trained.config.evaluation
-    embedder = embedder_of(trained.model, BATCH, settings.flip)
+    embedder = embedder_of(trained.model, BATCH, settings.flip, input_form(trained.config))
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
         kinds = np.full(len(images), MODALITIES.index(modality))

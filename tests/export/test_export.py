@@ -16,7 +16,7 @@ from PIL import Image
 
 from dmcf_jax.config.build import build_model
 from dmcf_jax.configs.default import get_config
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter
 from dmcf_jax.export.stablehlo import (

@@ -19,7 +19,7 @@ from PIL import Image
 
 from dmcf_jax.config.build import build
 from dmcf_jax.configs import synthetic
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
