@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.data.augment import Augmentation
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.data.prepare_input import InputForm
 from dmcf_jax.methods.dmcf.losses import LossSettings
@@ -142,8 +143,8 @@ def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
             data.data_dir,
             tuple(splits),
             tuple(data.size),
-            trial=data.trial if data.name == "regdb" else None,
-            filter=data.filter,
+            trial=DATASETS[data.name].trial(data.trial),
+            resample=data.filter,
             cache_dir=data.cache_dir or None,
             progress=hosts.is_first(),
         )
@@ -156,7 +157,8 @@ def held_out_identities(config: ConfigDict, identity: np.ndarray) -> np.ndarray:
     training, and for SYSU-MM01, which has validation identities of its own.
     """
     train = config.train
-    if not train.eval_every or train.eval_on != "held_out" or config.data.name == "sysu_mm01":
+    has_val = "val" in DATASETS[config.data.name].splits
+    if not train.eval_every or train.eval_on != "held_out" or has_val:
         return np.empty(0, identity.dtype)
     identities = np.unique(identity)
     count = max(2, round(train.held_out * len(identities)))

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from dmcf_jax.data.augment import PAD_MODES
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
 from dmcf_jax.data.prepare_input import CHANNELS
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE, STAGES
 from dmcf_jax.methods.dmcf.losses import KINDS
 
-DATASETS = ("regdb", "sysu_mm01", "llcm", "own")
 LONGEST = 2**31 - 1  # steps are counted in int32
 
 # A check returns what is wrong with a value, None for nothing.
@@ -84,6 +84,7 @@ def optional(entry: Check) -> Check:
     return lambda value: None if value is None else entry(value)
 
 
+_TRAIN_SPLITS = dict.fromkeys(name for d in DATASETS.values() for name in d.train_splits)
 FIELDS: dict[str, Check] = {
     "variant": text,
     "seed": whole(0, 2**32 - 1),
@@ -93,7 +94,7 @@ FIELDS: dict[str, Check] = {
     "data.data_dir": text,
     "data.cache_dir": text,
     "data.trial": whole(1, 10),
-    "data.train_splits": several(choice("train", "val")),
+    "data.train_splits": several(choice(*_TRAIN_SPLITS)),
     "data.size": several(whole(32, MAX_SIDE), count=2),
     "data.filter": choice(*FILTERS),
     "data.pad": whole(0, MAX_SIDE),

@@ -7,6 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
 
@@ -19,14 +20,9 @@ OPERATIONAL = (
     "data.placement",
     "train.log_every",
     "train.skip_non_finite",
+    "train.summary_people",
     "evaluation",
 )
-SPLITS = {
-    "regdb": ("train",),
-    "llcm": ("train",),
-    "own": ("train",),
-    "sysu_mm01": ("train", "val"),
-}
 
 
 def validate(config: ConfigDict) -> None:
@@ -73,7 +69,7 @@ def _contradictions(config):
         )
     else:
         yield from _stripe_problems(config)
-    allowed = SPLITS[config.data.name]
+    allowed = DATASETS[config.data.name].train_splits
     for split in config.data.train_splits:
         if split not in allowed:
             yield "data.train_splits", f"has {split!r}, expected out of {_spell(allowed)}"

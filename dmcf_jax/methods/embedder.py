@@ -111,9 +111,9 @@ class Embedder:
     def _in_flight(self, start, batches):
         """Yield what `start` makes of each batch, in order, with the next one on its way.
 
-        One device gets its batches from two threads: on two cores that takes 0.93 of the time,
-        since while one batch is in a part of one thread the other keeps both busy. On several,
-        programs that talk to each other must start in the same order everywhere.
+        One device gets its batches from two threads: while one batch is in a single-threaded
+        part, the other keeps the cores busy. On several devices, programs with collectives must
+        start in the same order everywhere.
         """
         if self._rows.mesh.size == 1:
             yield from map_in_threads(lambda batch: np.asarray(start(batch)), batches, threads=2)

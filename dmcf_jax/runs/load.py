@@ -52,7 +52,8 @@ class TrainedModel:
         """
         settings = self.config.evaluation
         flip = settings.flip if flip is None else flip
-        embed = embedder_of(self.model, settings.batch_size, flip, input_form(self.config))
+        form = input_form(self.config)
+        embed = embedder_of(self.model, settings.batch_size, flip, form)  # pyright: ignore
         return embed(self.variables, store.images, store.modality, progress)
 
 
@@ -97,6 +98,6 @@ def _best_by(config: ConfigDict) -> str:
 
 
 def _build(workdir: str | Path) -> tuple[ConfigDict, Built]:
-    config = restore_config(workdir)
+    config = restore_config(Path(workdir))
     classes = read_json(Path(workdir) / "classes.json")
     return config, build(config, len(classes))

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.network import collectives
 from dmcf_jax.data.augment import Augmentation
-from dmcf_jax.data.feed import DeviceFeed
+from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
@@ -61,7 +61,7 @@ def train_on(number):
     devices = mesh.make_mesh(jax.devices()[:number])
     everywhere = mesh.replicated(devices)
     images, identity, modality = made_up_images()
-    feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
+    feed = DeviceLoader(images, identity_table(identity, modality, P), P, K, devices)
     optimizer = gradient_descent()
     state = mesh.shard(make_state(variables(), optimizer), everywhere)
     inputs = next(feed.batches(0)), mesh.shard(training_keys(0), everywhere)
