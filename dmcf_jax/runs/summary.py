@@ -17,8 +17,8 @@ def write_summary(workdir: Path, summary: dict[str, Any]) -> None:
 
     Args:
         summary: `step`; `alarms`, a list of {'feature', 'kind', 'since'} with a kind of `KINDS`
-            and the step of the alarm; `rank-1`, by group of people {'value': a fraction,
-            'people': their number}.
+            and the step of the alarm; `rank-1`, by group of people {'value': a fraction or None
+            where embeddings cannot be ranked, 'people': their number}.
     """
     write_atomically(workdir / "summary.json", json.dumps(summary, indent=2) + "\n")
 
@@ -46,10 +46,14 @@ def summary_lines(summary: dict[str, Any] | None) -> list[str]:
     parts = [_counted(summary["alarms"], kind) for kind in KINDS]
     lines = ["; ".join(filter(None, parts)) or "no alarm"]
     if scores := summary["rank-1"]:
-        groups = ", ".join(f"{name} {100 * s['value']:.0f} %" for name, s in scores.items())
+        groups = ", ".join(f"{name} {_percent(score['value'])}" for name, score in scores.items())
         people = next(iter(scores.values()))["people"]
         lines.append(f"rank-1 among {people} people: {groups}")
     return lines
+
+
+def _percent(value: float | None) -> str:
+    return "none (embeddings of length 0)" if value is None else f"{100 * value:.0f} %"
 
 
 def _counted(alarms: list[dict], kind: str) -> str:

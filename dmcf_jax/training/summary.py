@@ -6,6 +6,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import Built
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import loss_terms_of
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.modality import MODALITIES
@@ -47,7 +48,7 @@ def summarise(
     """
     samples = sample_people(run.config, groups)
     ranks = {
-        name: {"value": score(state, store)["rank-1"], "people": len(np.unique(store.identity))}
+        name: {"value": _rank_1(state, store, score), "people": len(np.unique(store.identity))}
         for name, store in samples.items()
     }
     summary = {
@@ -59,6 +60,14 @@ def summarise(
         write_summary(run.workdir, summary)
     for line in summary_lines(summary):
         log(line)
+
+
+def _rank_1(state: TrainState, store: ImageStore, score: Score) -> float | None:
+    try:
+        return score(state, store)["rank-1"]
+    except UserError as error:  # collapsed embeddings may be zeros, which have no cosine
+        log(str(error))
+        return None
 
 
 def sample_people(config: ConfigDict, groups: dict[str, ImageStore]) -> dict[str, ImageStore]:
