@@ -53,6 +53,7 @@ def test_a_healthy_run_has_no_alarm_and_its_rank_1_is_reported(data_dir, tmp_pat
         "train.eval_every": 150,
         "train.held_out": 0.5,
         "sampler.P": 2,
+        "sampler.K": 4,
     }
     train(config_of(data_dir, **changes), tmp_path)
     summary = read_summary(tmp_path)
@@ -80,8 +81,8 @@ def store_of(people, images=6):
     return ImageStore(
         np.zeros((count, 4, 4, 3), np.uint8),
         identity,
-        modality,
         np.ones(count, np.int32),
+        modality,
         np.array([f"{i}.png" for i in range(count)]),
     )
 
