@@ -11,10 +11,18 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
+from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
+from dmcf_jax.data.prepare_input import InputForm
+from dmcf_jax.methods.dmcf.losses import LossSettings
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import GROUPS, make_optimizer, make_schedule
+from dmcf_jax.methods.dmcf.optim import (
+    GROUPS,
+    make_cosine_schedule,
+    make_optimizer,
+    make_schedule,
+)
 from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
 from dmcf_jax.methods.train_state import TrainState, make_state
 from dmcf_jax.models.initial import variable_shapes
@@ -46,7 +54,7 @@ class Built(NamedTuple):
     def own_variables(self, key: Array) -> dict:
         """Return fresh variables from the modules' own initialisers, which compile slowly."""
         blank = jnp.zeros((1, *self.size, 3), jnp.float32)
-        return self.model.init(key, blank, blank, True)
+        return dict(self.model.init(key, blank, blank, True))
 
     def make_state(self, variables: dict) -> TrainState:
         """Return the state before step 0, with these variables."""
@@ -72,9 +80,8 @@ def build(config: ConfigDict, identities: int) -> Built:
         weighting_start_step=weighting_starts_at,
     )
     settings = StepSettings(
-        pad=config.data.pad,
-        flip=config.data.flip,
-        margin=config.loss.margin,
+        augmentation=augmentation(config),
+        loss=LossSettings(**{name: config.loss[name] for name in LossSettings._fields}),
         triplet_start_step=config.loss.triplet_start_step,
         weighting_start_step=weighting_starts_at,
         skip_non_finite=config.train.skip_non_finite > 0,
@@ -93,21 +100,38 @@ def build_model(config: ConfigDict, identities: int, form: str | None = None) ->
     if form is None:
         form = "product" if jax.default_backend() == "cpu" else "library"
     fields = {name: config.model[name] for name in config.model if name != "pretrained"}
-    return DMCF(identities=identities, dtype=jnp.dtype(config.dtype), form=form, **fields)
+    return DMCF(
+        identities=identities,
+        softmax_scale=config.loss.softmax_scale,
+        dtype=jnp.dtype(config.dtype),
+        form=form,
+        **fields,
+    )
+
+
+def input_form(config: ConfigDict) -> InputForm:
+    """Return how pixels become the network's input, in training and wherever it is used."""
+    return InputForm(config.data.input, config.data.standardise)
+
+
+def augmentation(config: ConfigDict) -> Augmentation:
+    """Return what happens to training images."""
+    data = config.data
+    fields = {name: data[name] for name in Augmentation._fields if name != "form"}
+    area = tuple(data.erase_area)
+    return Augmentation(**fields | {"erase_area": area, "form": input_form(config)})
 
 
 def _schedules(config: ConfigDict) -> dict[str, Callable]:
-    optim = config.optim
-    return {
-        group: make_schedule(
-            optim[f"lr_{group}"],
-            config.train.steps,
-            optim.warmup_steps,
-            tuple(optim.decay_at),
-            optim.decay_factor,
-        )
-        for group, _ in GROUPS
-    }
+    return {group: _schedule(config, config.optim[f"lr_{group}"]) for group, _ in GROUPS}
+
+
+def _schedule(config: ConfigDict, peak: float) -> Callable:
+    steps, optim = config.train.steps, config.optim
+    if optim.schedule == "cosine":
+        return make_cosine_schedule(peak, steps, optim.warmup_steps)
+    decay_at = tuple(optim.decay_at)
+    return make_schedule(peak, steps, optim.warmup_steps, decay_at, optim.decay_factor)
 
 
 def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:

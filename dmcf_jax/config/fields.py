@@ -4,9 +4,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from dmcf_jax.data.augment import PAD_MODES
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
+from dmcf_jax.data.erase import FILLS
+from dmcf_jax.data.prepare_input import CHANNELS
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.methods.dmcf.losses import KINDS
 from dmcf_jax.models.resnet import STAGES
 
 LONGEST = 2**31 - 1  # steps are counted in int32
@@ -95,7 +99,18 @@ FIELDS: dict[str, Check] = {
     "data.size": several(whole(32, MAX_SIDE), count=2),
     "data.filter": choice(*FILTERS),
     "data.pad": whole(0, MAX_SIDE),
+    "data.pad_mode": choice(*PAD_MODES),
     "data.flip": number(0, 1),
+    "data.channel_exchange": number(0, 1),
+    "data.random_grey": number(0, 1),
+    "data.tone": number(0, 2),
+    "data.contrast": number(0, 2),
+    "data.invert": number(0, 1),
+    "data.erase": number(0, 1),
+    "data.erase_area": several(number(0, 1, above=True), count=2),
+    "data.erase_fill": choice(*FILLS),
+    "data.input": choice(*CHANNELS),
+    "data.standardise": flag,
     "data.placement": choice("auto", "device", "host"),
     "sampler.P": whole(2, 65536),
     "sampler.K": whole(1, 65536),
@@ -107,10 +122,16 @@ FIELDS: dict[str, Check] = {
     "model.stripes": several(whole(1, MAX_SIDE)),
     "model.reduce_global": flag,
     "model.embedding_dim": whole(1, 65536),
+    "model.neck": choice("relu", "batch_norm"),
     "model.pretrained": text,
     "model.remat": flag,
     "loss.margin": number(0, above=True),
+    "loss.kind": choice(*KINDS),
+    "loss.triplet_weight": number(0, above=True),
+    "loss.temperature": number(0, above=True),
     "loss.triplet_start_step": whole(0),
+    "loss.softmax_scale": number(0),
+    "loss.label_smoothing": number(0, 0.9),
     "mtl.enabled": flag,
     "mtl.start_step": optional(whole(0)),
     "optim.lr_backbone": number(0, above=True),
@@ -119,6 +140,7 @@ FIELDS: dict[str, Check] = {
     "optim.beta1": number(0, 0.9999),
     "optim.weight_decay": number(0),
     "optim.warmup_steps": whole(0),
+    "optim.schedule": choice("steps", "cosine"),
     "optim.decay_at": several(number(0, 1), least=0),
     "optim.decay_factor": number(0, above=True),
     "train.steps": whole(1),
@@ -129,6 +151,7 @@ FIELDS: dict[str, Check] = {
     "train.eval_on": choice("held_out", "test"),
     "train.held_out": number(0, 0.9),
     "train.keep_best": choice("", "mAP", "rank-1"),
+    "train.summary_people": whole(0),
     "evaluation.batch_size": whole(1, 65536),
     "evaluation.flip": flag,
 }

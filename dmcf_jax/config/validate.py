@@ -1,7 +1,7 @@
 """Checking a config before anything is loaded or compiled; comparing and writing configs."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -20,6 +20,7 @@ OPERATIONAL = (
     "data.placement",
     "train.log_every",
     "train.skip_non_finite",
+    "train.summary_people",
     "evaluation",
 )
 
@@ -77,6 +78,15 @@ def _contradictions(config):
     held_out = config.train.eval_every and config.train.eval_on == "held_out"
     if held_out and "val" in config.data.train_splits:
         yield "data.train_splits", "holds 'val', which eval_every evaluates on; use ('train',)"
+    if config.data.random_grey and config.data.input == "grey":
+        yield "data.random_grey", "has no effect on data.input='grey'; set one of the two"
+    if config.data.erase_area[0] > config.data.erase_area[1]:
+        yield "data.erase_area", f"is {tuple(config.data.erase_area)}, expected least, greatest"
+    if config.optim.schedule == "cosine":
+        if config.optim.decay_at:
+            yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
+        if config.optim.warmup_steps >= config.train.steps:
+            yield "optim.warmup_steps", "leaves no step for the cosine; train.steps must be more"
     if config.init_from and config.model.pretrained:
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 
@@ -132,5 +142,5 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
     return found
 
 
-def _spell(values) -> str:
+def _spell(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values)

@@ -133,7 +133,7 @@ def _pipes(lines: Sequence[Sequence[str]]) -> str:
 
 
 def comparison(dataset: str, protocol: str, rows: Sequence[Row], official: bool) -> str:
-    """Return table 1: the paper's rows and below them the rows measured here, marked where the data are not official."""
+    """Return table 1: the paper's rows, below them those measured here; official data or not."""
     header = ["method", "CMC-1", "CMC-10", "CMC-20", "mAP"]
     lines = [header, [":--", *["--:"] * 4]]
     for name, scores in TABLE_1[dataset].items():

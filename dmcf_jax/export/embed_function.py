@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.config.build import input_form
+from dmcf_jax.data.prepare_input import prepare_input
 from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.models.tree_paths import tree_of
 from dmcf_jax.runs.load import TrainedModel
@@ -19,16 +20,17 @@ def make_embed(trained: TrainedModel, model: DMCF, modality: str) -> Callable:
     """Return the function (weights by path, images [b h w 3]) -> embeddings [b d] to export.
 
     Args:
-        trained: gives image size, resampling filter and mirror averaging.
+        trained: gives image size, form of the input, resampling filter and mirror averaging.
         model: the run's network, in the form to export.
         modality: 'visible' or 'infrared', the stream that the images go through.
     """
     size = tuple(trained.config.data.size)
+    form = input_form(trained.config)
     method, flip = _KERNELS[trained.config.data.filter], trained.config.evaluation.flip
 
     def embed(weights: dict[str, Array], images: UInt8[Array, "b h w 3"]) -> Float[Array, "b d"]:
         variables = tree_of(weights)
-        images = normalise(resize(images, size, method))
+        images = prepare_input(resize(images, size, method), form)
 
         def one_view(view: Float[Array, "b y x 3"]) -> Float[Array, "b d"]:
             return cast(Array, model.apply(variables, view, modality, method="embed"))

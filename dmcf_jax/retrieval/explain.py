@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.data import decode
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import InputForm, prepare_input
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import levels_of
 from dmcf_jax.methods.dmcf.network import DMCF, pool
@@ -72,8 +73,10 @@ def explain(
         text = f"{model.source} is an export: give the run's folder to explain a pair"
         raise UserError(text, about=model.source)
     network, variables = model.trained.model, model.trained.variables
+    form = input_form(model.trained.config)
     # flax modules are hashable, which type checkers do not see.
-    found = _explainer(cast(Hashable, network), modalities)(variables, query[None], match[None])
+    explainer = _explainer(cast(Hashable, network), modalities, form)
+    found = explainer(variables, query[None], match[None])
     shares, maps = jax.device_get(found)
     levels = tuple(
         LevelMatch(
@@ -112,11 +115,14 @@ def explain_best(
 
 
 @functools.lru_cache(maxsize=8)
-def _explainer(network: DMCF, modalities: tuple[str, str]) -> Callable[..., tuple[dict, dict]]:
+def _explainer(
+    network: DMCF, modalities: tuple[str, str], form: InputForm
+) -> Callable[..., tuple[dict, dict]]:
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
     def maps_of(variables: Mapping, images: Array, modality: str) -> dict[str, Array]:
-        found = network.apply(variables, normalise(images), modality, method="feature_maps")
+        inputs = prepare_input(images, form)
+        found = network.apply(variables, inputs, modality, method="feature_maps")
         return cast(dict[str, Array], found)
 
     def embed(variables: Mapping, maps: Mapping[str, Array]) -> dict[str, Array]:

@@ -19,6 +19,7 @@ import safetensors.numpy
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
@@ -30,8 +31,18 @@ from dmcf_jax.runtime.threads import map_in_threads
 
 BATCH = 64
 # Fields that an image's embedding depends on: these, and those of `model` except two.
-DECIDING = ("dtype", "data.size", "data.filter", "evaluation.flip")
+DECIDING = (
+    "dtype",
+    "data.size",
+    "data.filter",
+    "data.input",
+    "data.standardise",
+    "evaluation.flip",
+)
 NOT_DECIDING = ("model.pretrained", "model.remat")
+# Fields that older models lack, with the values that leave an embedding as theirs: left out, so
+# that embeddings which are stored still belong to their model.
+ADDED = {"data.input": "rgb", "data.standardise": False, "model.neck": "relu"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +170,8 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
     """Return the network of a run as a feature extractor."""
     settings = trained.config.evaluation
     # flax modules are hashable, which type checkers do not see.
-    embedder = embedder_of(cast(Hashable, trained.model), BATCH, settings.flip)
+    network, form = cast(Hashable, trained.model), input_form(trained.config)
+    embedder = embedder_of(network, BATCH, settings.flip, form)
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
         kinds = np.full(len(images), MODALITIES.index(modality))
@@ -207,7 +219,8 @@ def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(config):
-        if name in DECIDING or (name.startswith("model.") and name not in NOT_DECIDING):
+        deciding = name in DECIDING or (name.startswith("model.") and name not in NOT_DECIDING)
+        if deciding and not (name in ADDED and config[name] == ADDED[name]):
             digest.update(f"{name}={json.dumps(config[name])}\n".encode())
     for name in sorted(weights):
         value = np.ascontiguousarray(weights[name])

@@ -15,7 +15,7 @@ from jax import export as jax_export
 from PIL import Image
 from support import tiny
 
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed, resize
 from dmcf_jax.export.onnx import export_onnx, float32_model, load_onnx, require_converter

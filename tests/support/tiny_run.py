@@ -15,6 +15,7 @@ SETTINGS = ONE_LEVEL | {
     "sampler.P": 2,
     "optim.lr_backbone": 0.003,
     "train.checkpoint_every": 1,
+    "train.summary_people": 0,
 }
 
 

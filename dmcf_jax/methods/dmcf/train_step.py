@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from dmcf_jax.data.augment import augment
+from dmcf_jax.data.augment import Augmentation, augment
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import levels_of, loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import apply_updates, depend_on_norm, global_norm
+from dmcf_jax.methods.losses.statistics import embedding_statistics
 from dmcf_jax.methods.train_state import TrainState
 
 
@@ -25,17 +26,16 @@ class StepSettings(NamedTuple):
     """The plain settings of a step, taken from the config.
 
     Attributes:
-        pad, flip: see `augment`.
-        margin: of the triplet losses.
+        augmentation: of training images.
+        loss: kinds and constants of the losses.
         triplet_start_step: first step whose triplet losses count; 0 in the paper.
         weighting_start_step: first step that uses eq. 15 instead of the plain sum.
         skip_non_finite: keep weights, statistics and moments unchanged in a step whose loss or
             gradient is not finite; the metric `skipped` is 1 there, else 0.
     """
 
-    pad: int
-    flip: float
-    margin: float
+    augmentation: Augmentation
+    loss: losses.LossSettings
     triplet_start_step: int
     weighting_start_step: int
     skip_non_finite: bool = False
@@ -50,7 +50,7 @@ def make_train_step(
     """Return the step function, to be jitted once by the caller with the state donated.
 
     Its metrics are scalars by name: `loss`, `L1`.., `level_*`, `sigma_*`, `lr_*`, all before the
-    update, and `gradient_norm`.
+    update, `gradient_norm`, and four statistics of each triplet feature, such as `spread_G1`.
     """
     terms = loss_terms_of(model.features)
 
@@ -62,7 +62,7 @@ def make_train_step(
         labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)
         with jax.named_scope("losses"):
             mined = state.step >= settings.triplet_start_step
-            by_term = losses.loss_terms(outputs, labels, terms, settings.margin, mined)
+            by_term = losses.loss_terms(outputs, labels, terms, settings.loss, mined)
             by_level = losses.sum_levels(by_term, terms)
             total = losses.total_loss(
                 jnp.stack(list(by_level.values())),
@@ -70,7 +70,8 @@ def make_train_step(
                 state.step >= settings.weighting_start_step,
             )
         metrics = by_term | {f"level_{name}": value for name, value in by_level.items()}
-        return total, (updated["batch_stats"], metrics)
+        mined_on = {t.feature: outputs.embeddings[t.feature] for t in terms if t.kind == "triplet"}
+        return total, (updated["batch_stats"], metrics | _health(mined_on, labels, settings.loss))
 
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
@@ -115,9 +116,21 @@ def skip_if_non_finite(sound: Bool[Array, ""], after: TrainState, before: TrainS
 def _augmented_pair(key, batch, settings):
     visible_key, infrared_key = jax.random.split(key)
     return (
-        augment(visible_key, batch.visible, settings.pad, settings.flip),
-        augment(infrared_key, batch.infrared, settings.pad, settings.flip),
+        augment(visible_key, batch.visible, "visible", settings.augmentation),
+        augment(infrared_key, batch.infrared, "infrared", settings.augmentation),
     )
+
+
+def _health(embeddings, labels, loss):
+    """Return `distance_own_G1` and so on, see `embedding_statistics`; of no gradient."""
+    margin = loss.margin if loss.kind == "batch_hard" else 0.0
+    return {
+        f"{name}_{feature}": value
+        for feature, values in embeddings.items()
+        for name, value in embedding_statistics(
+            jax.lax.stop_gradient(values), labels, margin
+        ).items()
+    }
 
 
 def sigmas(log_variance: Float[Array, " l"], levels: tuple[str, ...]) -> dict[str, Array]:

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.config.build import input_form
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.data.prepare_input import prepare_input
 from dmcf_jax.methods.dmcf.levels import levels_of
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.inputs import people_in_both, spread
@@ -95,9 +96,11 @@ def compare_levels(
 def maps_of(trained: TrainedModel, modality: str) -> Callable:
     """Return (variables, uint8 images [n h w 3]) -> float32 maps [n y x c] by level, compiled."""
     stages = {feature.level: feature.stage for feature in trained.model.features}
+    form = input_form(trained.config)
 
     def maps(variables: Mapping, images: UInt8[Array, "n h w 3"]) -> dict[str, Array]:
-        found = trained.model.apply(variables, normalise(images), modality, method="feature_maps")
+        inputs = prepare_input(images, form)
+        found = trained.model.apply(variables, inputs, modality, method="feature_maps")
         by_stage = cast(dict[str, Array], found)
         return {level: by_stage[stage].astype(jnp.float32) for level, stage in stages.items()}
 

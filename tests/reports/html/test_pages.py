@@ -9,8 +9,8 @@ from support import tiny
 from support.browser import Page, chromium, needs_chromium
 from support.toys import toy_model, write_people
 
-from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
