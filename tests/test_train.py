@@ -47,6 +47,7 @@ def whole_run(data_dir, tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_the_log_has_every_part_and_equation_15_holds(whole_run):
     lines = read_metrics(whole_run / "metrics.jsonl")
     assert [line["step"] for line in lines] == list(range(1, 9))
@@ -67,6 +68,7 @@ def test_the_log_has_every_part_and_equation_15_holds(whole_run):
     np.testing.assert_allclose([line["lr_heads"] for line in lines], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_folder_says_how_to_repeat_the_run(whole_run):
     start = json.loads((whole_run / "environment.json").read_text())[0]
     assert {"command", "packages", "git_commit", "devices", "python"} <= start.keys()
@@ -75,12 +77,14 @@ def test_the_folder_says_how_to_repeat_the_run(whole_run):
     assert list((whole_run / "tensorboard").rglob("events*"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_alone(whole_run, data_dir):
     before = (whole_run / "metrics.jsonl").read_text()
     train(small_config(data_dir), whole_run)
     assert (whole_run / "metrics.jsonl").read_text() == before
 
 
+@pytest.mark.slow
 def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_run, data_dir):
     with pytest.raises(UserError) as caught:
         train(small_config(data_dir, **{"sampler.K": 3}), whole_run)
@@ -136,6 +140,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
         assert {6, 8} <= set(checkpoints.steps()) <= {6, 8, best.step}
 
 
+@pytest.mark.slow
 def test_evaluation_writes_both_directions(whole_run):
     results = evaluate(whole_run)
     assert [r["protocol"] for r in results] == list(DATASETS["regdb"].protocols)
@@ -146,6 +151,7 @@ def test_evaluation_writes_both_directions(whole_run):
         assert written["trials"][0]["trial"] == 1 and written["data"]["official"] is False
 
 
+@pytest.mark.slow
 def test_a_protocol_of_another_data_set_is_refused(whole_run):
     name = "sysu_mm01/all/single/python-seeded"
     with pytest.raises(UserError, match="regdb") as error:

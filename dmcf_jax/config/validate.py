@@ -76,7 +76,7 @@ def _contradictions(config):
         yield "train.keep_best", "needs evaluations to choose by; set train.eval_every above 0"
     held_out = config.train.eval_every and config.train.eval_on == "held_out"
     if held_out and "val" in config.data.train_splits:
-        yield "data.train_splits", "holds 'val', which eval_every judges on; use ('train',)"
+        yield "data.train_splits", "holds 'val', which eval_every evaluates on; use ('train',)"
     if config.init_from and config.model.pretrained:
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 

@@ -61,7 +61,7 @@ def test_a_notice_of_preemption_saves_and_ends_with_status_0(killed, folder, env
         _, errors = process.communicate(timeout=60)
     last = Watch(tmp_path).finished()[-1]
     assert process.returncode == 0, errors
-    assert f"SIGTERM: saved step {last}; the same command continues from there." in errors
+    assert f"SIGTERM: saved step {last}; run the same command to resume." in errors
     assert len(tiny_run.log_without_clocks(tmp_path)) == last
     assert checksum_problems(tmp_path / f"checkpoints/{last}") == []
 

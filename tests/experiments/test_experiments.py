@@ -100,7 +100,7 @@ def test_wrong_flags_are_named_together(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("step", "evaluated", "word"),
+    ("step", "evaluated", "state"),
     [
         (0, False, "missing"),
         (2, False, "begun"),

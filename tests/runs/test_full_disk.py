@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 def test_a_checkpoint_on_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
-        with pytest.raises(UserError, match="No space left.*step 2 is safe.*Make room"):
+        with pytest.raises(UserError, match="No space left.*step 2 is safe.*Free space"):
             with Checkpoints(disk) as checkpoints:
                 checkpoints.save(state_of(2))
                 checkpoints.wait()
@@ -99,7 +99,7 @@ def test_records_and_caches_on_a_full_disk_leave_nothing(tmp_path):
         assert os.listdir(disk) == []
         prepare("regdb", source, tmp_path / "data", trial=1, unofficial=True)
         where = {"trial": 1, "cache_dir": disk / "cache"}
-        with pytest.raises(UserError, match="No space left.*make room or choose another"):
+        with pytest.raises(UserError, match="No space left.*free some"):
             load_images("regdb", tmp_path / "data", ("train",), (64, 32), **where)
         assert os.listdir(disk / "cache") == []
         assert len(load_images("regdb", tmp_path / "data", ("train",), (8, 4), **where)) == 8

@@ -71,7 +71,7 @@ def test_one_process_finishes_what_two_began_as_if_it_had_been_alone(
     env = environment_of(devices=2, cache=tmp_path / "cache")
     done = run("tests/support/host_process.py", data_dir, *folders, env=env)
     assert done.returncode == 0, done.stderr
-    assert "continuing from the checkpoint of step 4" in done.stderr
+    assert "resuming from the checkpoint of step 4" in done.stderr
     alone, resumed = (load_trained(workdir) for workdir in folders)
     assert alone.step == resumed.step == 8
     fresh = untrained(folders[0]).variables

@@ -1,4 +1,4 @@
-"""Which features the network has, what they are called and which losses judge them.
+"""Which features the network has, what they are called and which losses they have.
 
 Notation follows the paper (Cheng et al., IEEE Access 2020, section III): the outputs of chosen
 ResNet stages are levels B; each level gives a global feature G and, if divided, parts R.

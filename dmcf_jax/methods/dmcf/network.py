@@ -17,7 +17,7 @@ from dmcf_jax.models.resnet import STAGES, ResNet
 
 
 class DmcfOutputs(NamedTuple):
-    """What the network says of 2b fused rows: embeddings [2b d] and logits [2b k] by feature."""
+    """The network's outputs for 2b fused rows: embeddings [2b d] and logits [2b k] by feature."""
 
     embeddings: dict[str, Array]
     logits: dict[str, Array]
@@ -44,12 +44,11 @@ def pool(maps: Float[Array, "n h w c"], feature: Feature) -> Float[Array, "n c"]
 def _maximum(values):
     """Return the maximum over axis 1; its gradient goes to the first place that has it.
 
-    A reduce-max has wrong gradients once compiled, since the values that it is compared with are
-    computed anew with other rounding (measured on CPU, jax 0.10.2: eager and compiled gradients
-    of the streams differ by up to their own size; see test_golden.py). A place is exact.
+    The gradient of `jnp.max` tests `x == max`. Under jit XLA may recompute x with another
+    rounding, so that no element matches and the gradient is lost (seen on CPU with jax 0.10.2;
+    tests/methods/dmcf/test_golden.py). The position from `argmax` is exact.
 
-    This body runs without gradients only, where looking for the place would cost a tenth of
-    embedding on CPU; pairwise maxima do not.
+    This body runs only without gradients, where pairwise maxima are faster than `argmax`.
     """
     while (count := values.shape[1]) > 1:
         half = -(-count // 2)

@@ -107,6 +107,7 @@ def test_the_papers_embedding_has_2048_values_of_unit_length():
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_separate_streams_see_only_their_modality():
     model, variables = small_variables()
 
