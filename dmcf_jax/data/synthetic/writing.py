@@ -94,8 +94,8 @@ def _end(process: subprocess.Popen, dealer: threading.Thread) -> None:
 
 
 def _start_worker(root: Path) -> subprocess.Popen:
-    root = str(Path(__file__).parents[3])  # the folder that the package is in
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    above = str(Path(__file__).parents[3])  # the folder that the package is in
+    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         [sys.executable, "-m", __name__, str(root)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
