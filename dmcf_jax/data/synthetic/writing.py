@@ -18,7 +18,6 @@ from typing import Any
 
 from PIL import Image
 
-import dmcf_jax
 from dmcf_jax.data.synthetic.person import make_person
 from dmcf_jax.data.synthetic.shots import Shot
 from dmcf_jax.runtime.threads import cores
@@ -95,8 +94,8 @@ def _end(process: subprocess.Popen, dealer: threading.Thread) -> None:
 
 
 def _start_worker(root: Path) -> subprocess.Popen:
-    package = str(Path(dmcf_jax.__file__).parents[1])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    above = str(Path(__file__).parents[3])  # the folder that the package is in
+    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
         [sys.executable, "-m", __name__, str(root)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
