@@ -83,7 +83,7 @@ class Health:
             self._lines.popleft()
         since: dict[tuple[str, str], int] = {(a.feature, a.kind): a.since for a in self.alarms}
         now = [*self._collapsed(line["step"]), *self._guessing(line["step"])]
-        step = line["step"]
+        step: int = line["step"]
         self.alarms = [Alarm(name, kind, since.get((name, kind), step)) for name, kind in now]
         new = [each for each in now if each not in self._reported]
         self._reported.update(new)
