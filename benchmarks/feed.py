@@ -1,4 +1,4 @@
-"""The road of images: from records on disk to pixels, and whether training ever waits for them."""
+"""The data pipeline: speed from records on disk to pixels, and how long training waits for it."""
 
 import io
 import statistics
@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from dmcf_jax.data import decode
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.data.records.prepared import directory
@@ -28,7 +29,7 @@ STEPS = 120  # of training, whose waiting is measured after the first twenty
 def benchmark_feed(config: ConfigDict, repeats: int = 5) -> dict:
     """Return records-to-pixels speed against Pillow alone, and the share of training's waiting.
 
-    `decoding`: for RegDB's small PNGs and SYSU-MM01's JPEGs (made up), images a second from cold
+    `decoding`: for PNGs as RegDB's and JPEGs as SYSU-MM01's, images a second from cold
     records to verified pixels in the cache, and what Pillow reaches when it only decodes and
     resizes the same bytes, held in memory, on as many threads; the two take turns.
     `data_wait`: share of time that training by `config` waits for its next batch.
@@ -49,7 +50,7 @@ def benchmark_feed(config: ConfigDict, repeats: int = 5) -> dict:
 
 
 def _decoding(config, layout, folder, repeats):
-    trial = 1 if layout == "regdb" else None
+    trial = DATASETS[layout].trial(1)
     prepare_synthetic(layout, IDENTITIES, 0, folder, trial=trial)
     split = ("train",)
     records = Records(directory(layout, folder, trial), "train")
@@ -61,7 +62,7 @@ def _decoding(config, layout, folder, repeats):
             ours.append(
                 _time(
                     lambda: load_images(
-                        layout, folder, split, size, trial=trial, filter=resample, cache_dir=cache
+                        layout, folder, split, size, trial=trial, resample=resample, cache_dir=cache
                     )
                 )
             )

@@ -1,4 +1,4 @@
-"""The ranking as the field's repositories do it: the yardstick of the ranking benchmark.
+"""The ranking as the field's repositories do it: what the ranking benchmark compares with.
 
 The whole distance matrix, `numpy.argsort` of every row, a Python loop over queries, and within it
 Python-level divisions for the precision at each rank, as in most published evaluators. With
@@ -10,17 +10,17 @@ import numpy as np
 
 
 def literal_evaluation(
-    query_embeddings,
-    gallery_embeddings,
-    query_ids,
-    gallery_ids,
-    query_cameras=None,
-    gallery_cameras=None,
+    query_embeddings: np.ndarray,
+    gallery_embeddings: np.ndarray,
+    query_ids: np.ndarray,
+    gallery_ids: np.ndarray,
+    query_cameras: np.ndarray | None = None,
+    gallery_cameras: np.ndarray | None = None,
     *,
-    ignore="none",
-    cmc="image",
-    max_rank=20,
-    vectorised=False,
+    ignore: str = "none",
+    cmc: str = "image",
+    max_rank: int = 20,
+    vectorised: bool = False,
 ) -> tuple[np.ndarray, float, float]:
     """Return CMC `[max_rank]`, mAP and mINP of float32 embeddings of unit length."""
     distances = -(query_embeddings @ gallery_embeddings.T)
@@ -44,6 +44,6 @@ def literal_evaluation(
         if cmc == "identity":
             _, first_seen = np.unique(ranked, return_index=True)
             matches = ranked[np.sort(first_seen)] == query_id
-        found = matches[:max_rank].cumsum() > 0
-        curves.append(np.pad(found, (0, max_rank - len(found)), mode="edge"))
+        hits_by_rank = matches[:max_rank].cumsum() > 0
+        curves.append(np.pad(hits_by_rank, (0, max_rank - len(hits_by_rank)), mode="edge"))
     return np.mean(curves, axis=0), float(np.mean(precisions)), float(np.mean(penalties))

@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import build
-from dmcf_jax.data.feed import DeviceFeed
+from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import training_keys
@@ -69,7 +69,7 @@ def network_of_a_step(config: ConfigDict, devices: int, identities: int = 206) -
     its process.
 
     Args:
-        devices: how many there shall be.
+        devices: how many to compile for.
         identities: classes of the classifiers, RegDB's by default.
     """
     jax.config.update("jax_platforms", "cpu")
@@ -98,7 +98,7 @@ def compiled_step(config: ConfigDict, identities: int) -> jax.stages.Compiled:
     identity, modality = np.repeat(np.arange(identities), 2 * K), np.arange(2 * K * identities) % 2
     table = identity_table(identity, modality, P)
     images = np.zeros((2, *config.data.size, 3), np.uint8)
-    feed = DeviceFeed(images, table, P, K, devices)
+    feed = DeviceLoader(images, table, P, K, devices)
     inputs = mesh.with_sharding(
         (built.state_shapes(), next(feed.batches(0)), training_keys(config.seed)), everywhere
     )

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from benchmarks.literal_ranking import literal_evaluation
-from benchmarks.sysu_like import SysuLike, made_up_permutations, sysu_like
+from benchmarks.sysu_like import SysuLike, random_permutations, sysu_like
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.protocols import find_protocol, list_protocols, queries_and_gallery
 from dmcf_jax.evaluation.ranking.ranking import rank_queries, summarise
@@ -21,7 +21,7 @@ WIDTH = 512
 def benchmark_ranking(repeats: int = 5, memory: bool = True) -> dict:
     """Measure and return the figures; prints nothing.
 
-    `cases`: ours and the literal evaluator, matrix products included in both, and their ratio;
+    `cases`: dmcf_jax and the literal evaluator, matrix products included in both, and their ratio;
         the same with the literal evaluator's inner loop vectorised.
     `product`: 3,368 x 15,913 x 512 against NumPy's and XLA's product alone, in turn.
     `sysu_mm01_all_protocols`: eight protocols x ten trials from embeddings of 2,048 numbers.
@@ -109,7 +109,7 @@ def _all_protocols():
     protocols = [p for p in list_protocols() if p.dataset == "sysu_mm01"]
     embeddings = np.random.default_rng(0).standard_normal((len(split.path), 2048))
     embeddings = embeddings.astype(np.float32)
-    permutations = made_up_permutations(split)
+    permutations = random_permutations(split)
 
     def run():
         evaluate_protocols(protocols, embeddings, split, permutations=permutations)
@@ -127,7 +127,7 @@ def _peak_memory():
 
 
 def score_large(queries: int = 10_000, gallery: int = 100_000, people: int = 5_000) -> float:
-    """Score made-up embeddings and return this process's peak memory in GiB (Linux)."""
+    """Score random embeddings and return this process's peak memory in GiB (Linux)."""
     import resource
 
     generator = np.random.default_rng(0)

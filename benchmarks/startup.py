@@ -11,28 +11,28 @@ import jax
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 
 IDENTITIES = 300  # as in the demo
-# In the words of the progress line of `dmcf_jax.runtime.console.TrainingDisplay`.
+# How the first line of `dmcf_jax.training.display.TrainingDisplay` starts.
 FIRST_STEP = "step 1/"
 
 
-def benchmark_startup(config_file: str, repeats: int = 3) -> dict:
-    """Return seconds until a training process says that its first step is done.
+def benchmark_startup(config: str, repeats: int = 3) -> dict:
+    """Return seconds until a training process logs its first step.
 
     Cold means: no compiled program on disk, decoded images already cached. Each repetition
     starts both in turn; medians are reported.
 
     Args:
-        config_file: for example configs/synthetic.py, whose images are made up here.
+        config: name or path of a config of RegDB; its images are synthetic.
     """
     cold, warm = [], []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data")
         prepare_synthetic("regdb", IDENTITIES, 0, data, trial="1")
-        _seconds(config_file, data, Path(folder, "first"), Path(folder, "compiled_first"))
+        _seconds(config, data, Path(folder, "first"), Path(folder, "compiled_first"))
         for number in range(repeats):
             compiled = Path(folder, f"compiled_{number}")
-            cold.append(_seconds(config_file, data, Path(folder, f"cold_{number}"), compiled))
-            warm.append(_seconds(config_file, data, Path(folder, f"warm_{number}"), compiled))
+            cold.append(_seconds(config, data, Path(folder, f"cold_{number}"), compiled))
+            warm.append(_seconds(config, data, Path(folder, f"warm_{number}"), compiled))
     return {
         "what": "startup",
         "seconds": sorted(cold)[repeats // 2],
@@ -41,13 +41,14 @@ def benchmark_startup(config_file: str, repeats: int = 3) -> dict:
         "warm": warm,
         "images_per_second": 0.0,
         "device": jax.devices()[0].device_kind,
-        "config": config_file,
+        "config": config,
     }
 
 
-def _seconds(config_file, data, workdir, compiled) -> float:
+def _seconds(config: str, data: Path, workdir: Path, compiled: Path) -> float:
     command = [
-        *(sys.executable, "scripts/train.py", f"--config={config_file}", f"--workdir={workdir}"),
+        *(sys.executable, "-m", "dmcf_jax.cli.train"),
+        *(f"--config={config}", f"--workdir={workdir}"),
         *(f"--config.data.data_dir={data}", f"--compilation_cache={compiled}"),
         *("--config.train.steps=1", "--config.train.log_every=1"),
     ]

@@ -4,13 +4,12 @@ import dataclasses
 
 import numpy as np
 
+from dmcf_jax.data.datasets.sysu_mm01 import IMAGES, INFRARED_CAMERAS
 from dmcf_jax.evaluation.permutations import TRIALS, Permutations
 from dmcf_jax.modality import INFRARED, VISIBLE
 
-# Identities and images in cameras 1 to 6 of the test split, as published.
+# Identities in cameras 1 to 6 of the test split, as published.
 IDENTITIES = (56, 56, 93, 94, 95, 96)
-IMAGES = (1374, 1565, 1883, 1918, 1918, 1920)
-INFRARED_CAMERAS = (3, 6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +24,8 @@ class SysuLike:
 
 def sysu_like() -> SysuLike:
     """Return a split in which each camera's images are spread evenly over its identities."""
-    rows = []
-    for camera, (identities, images) in enumerate(zip(IDENTITIES, IMAGES, strict=True), start=1):
+    rows, sizes = [], zip(IDENTITIES, IMAGES["test"], strict=True)
+    for camera, (identities, images) in enumerate(sizes, start=1):
         modality = INFRARED if camera in INFRARED_CAMERAS else VISIBLE
         counts = images // identities + (np.arange(identities) < images % identities)
         for identity, count in enumerate(counts, start=1):
@@ -36,8 +35,8 @@ def sysu_like() -> SysuLike:
     return SysuLike(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def made_up_permutations(split: SysuLike) -> Permutations:
-    """Return permutations of the split's images in the place of the official ones."""
+def random_permutations(split: SysuLike) -> Permutations:
+    """Return permutations of the split's images in place of the official ones."""
     generator = np.random.default_rng(0)
     directories, counts = np.unique(
         np.stack([split.camera, split.identity], axis=1), axis=0, return_counts=True
@@ -48,4 +47,4 @@ def made_up_permutations(split: SysuLike) -> Permutations:
         )
         for (camera, identity), count in zip(directories, counts, strict=True)
     }
-    return Permutations("made-up permutations", tables)
+    return Permutations("random permutations", tables)

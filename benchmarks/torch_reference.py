@@ -1,11 +1,11 @@
-"""Our training step and embedding beside the same work in plain PyTorch, timed in turns.
+"""dmcf_jax's training step and embedding beside the same work in plain PyTorch, timed in turns.
 
-    python benchmarks/torch_reference.py --config=configs/regdb.py --config.data.size='(144, 72)' \
+    python benchmarks/torch_reference.py --config=regdb --config.data.size='(144, 72)' \
         --config.sampler.P=4 --config.sampler.K=2
 
 It needs the `torch` extra; nothing else uses it. PyTorch runs channels-last; on a GPU with
-`torch.compile` and, for bfloat16, autocast. Both sides get uint8 images: ours draws, augments and
-normalises inside the step, PyTorch normalises only, which favours PyTorch.
+`torch.compile` and, for bfloat16, autocast. Both sides get uint8 images: dmcf_jax
+draws, augments and normalises inside the step; PyTorch only normalises, which favours PyTorch.
 """
 
 import json
@@ -17,14 +17,14 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs
 import torch
 import torch_process
 from absl import flags
-from ml_collections import config_flags
 
-from dmcf_jax.cli import app as command_line
+from dmcf_jax.cli import app
+from dmcf_jax.config.read import define_config
 
 _WHAT = flags.DEFINE_enum("what", "train_step", ["train_step", "embed"], "What to time")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Timed repetitions of each side")
 _ROUNDS = flags.DEFINE_integer("rounds", 1, "Calls in one repetition; more for a fast device")
-_CONFIG = config_flags.DEFINE_config_file("config", "configs/regdb.py", "Network and batch")
+_CONFIG = define_config("Network and batch", default="regdb")
 
 
 def make_ours(what, config):
@@ -81,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    app.run(main)

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from benchmarks import measure
 from dmcf_jax.config.build import build, build_model
 from dmcf_jax.config.validate import validate
-from dmcf_jax.data.feed import DeviceFeed
+from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import compiler_options
@@ -18,7 +18,7 @@ from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import named_key, training_keys
 from dmcf_jax.training.compile_step import lower_step
 
-IDENTITIES = 64  # in the made-up training set, or P where that is more
+IDENTITIES = 64  # in the random training set, or P where that is more
 
 
 def benchmark_train_step(config: ConfigDict, repeats: int = 7) -> dict:
@@ -53,7 +53,7 @@ def make_step(config: ConfigDict) -> Callable[[], tuple]:
     )
     identity = np.repeat(np.arange(identities, dtype=np.int32), 2 * K)
     modality = np.tile(np.arange(2, dtype=np.int32), identities * K)
-    feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
+    feed = DeviceLoader(images, identity_table(identity, modality, P), P, K, devices)
     compiled, state, source, keys = _compile(config, identities, feed, devices)
 
     def run_step():
@@ -80,7 +80,7 @@ def _compile(config, identities, feed, devices):
 
 
 def step_flops(config: ConfigDict) -> float:
-    """Return the model FLOPs of one step: three times the forward pass of the whole batch."""
+    """Return the model FLOPs of one step: three times the forward pass of the batch."""
     model = build_model(config, IDENTITIES, form="library")
     size = tuple(config.data.size)
     variables = variable_shapes(model, size)

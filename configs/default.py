@@ -47,7 +47,19 @@ def get_config(variant: str = "") -> ConfigDict:
     data.size = (288, 144)  # height, width of the network's input; paper
     data.filter = "lanczos"  # resizing filter: lanczos, bicubic or bilinear
     data.pad = 10  # pixels around an image before the random crop; open point
+    data.pad_mode = "black"  # what they are: 'black', or 'edge', the outermost pixel; open point
     data.flip = 0.5  # probability of a mirrored training image; open point
+    # Augmentation that is not in the paper; 0 leaves it out. docs/decisions.md has the reasons.
+    data.channel_exchange = 0.0  # probability: one of R, G, B for all three, visible; Ye 2021 (CAJ)
+    data.random_grey = 0.0  # probability of grey visible images; Ye 2021 (CAJ)
+    data.tone = 0.0  # deviation of the logarithm of a random gamma; our choice
+    data.contrast = 0.0  # deviation of the logarithm of a random contrast; our choice
+    data.invert = 0.0  # probability of a negative; our choice
+    data.erase = 0.0  # probability of a hidden rectangle; Zhong 2020
+    data.erase_area = (0.02, 0.4)  # its share of the image, least and greatest; Zhong 2020
+    data.erase_fill = "mean"  # its colour: ImageNet's 'mean' (Ye 2021), or one random 'grey'
+    data.input = "rgb"  # 'rgb', or 'grey': luma in all channels, wherever the model is used; ours
+    data.standardise = False  # mean 0, deviation 1 of each image instead of ImageNet's; our choice
     data.placement = "auto"  # memory that holds training images: device, host or auto (by size)
 
     config.sampler = sampler = ConfigDict()
@@ -64,6 +76,7 @@ def get_config(variant: str = "") -> ConfigDict:
     model.stripes = (1, 2, 3)  # horizontal stripes of each level; paper
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
     model.embedding_dim = 256  # size of a reduced feature; paper
+    model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
     model.pretrained = ""  # ImageNet ResNet-50 file or hf://owner/name; "" starts at random
     model.remat = False  # recompute blocks in the backward pass: slower, less memory
 
@@ -72,6 +85,16 @@ def get_config(variant: str = "") -> ConfigDict:
     # Step from which the triplet losses count: 0 in the paper, which starts from ImageNet weights.
     # From random weights, batch-hard mining would collapse all embeddings to one point.
     config.loss.triplet_start_step = 0
+
+    # Kind of L1, L3, L7: batch_hard (paper); soft_margin (Hermans 2017); weighted (Ye 2021, AGW);
+    # contrastive, visible against infrared rows (Radford 2021, with several positives);
+    # supervised_contrastive, all rows (Khosla 2020); or none.
+    config.loss.kind = "batch_hard"
+    config.loss.triplet_weight = 1.0  # factor of L1, L3, L7; paper
+    config.loss.temperature = 0.1  # of the contrastive losses; Khosla 2020
+    # Cosine logits times this scale (Wang 2017, NormFace); 0 for a linear classifier: paper.
+    config.loss.softmax_scale = 0.0
+    config.loss.label_smoothing = 0.0  # of the softmax losses; Szegedy 2016, 0.1 in the field
 
     config.mtl = ConfigDict()
     config.mtl.enabled = True  # learn the level weights sigma (eq. 15); paper
@@ -85,6 +108,7 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.beta1 = 0.9  # Adam's first momentum; paper
     optim.weight_decay = 0.0  # L2 on streams and heads; open point
     optim.warmup_steps = 0  # linear warm-up of all rates; open point
+    optim.schedule = "steps"  # after the warm-up: 'steps' of decay_at, or 'cosine' to zero
     optim.decay_at = ()  # fractions of the run at which all rates drop; open point
     optim.decay_factor = 0.1  # what they are multiplied by
 
@@ -97,6 +121,10 @@ def get_config(variant: str = "") -> ConfigDict:
     train.eval_on = "held_out"  # identities that eval_every evaluates; "test" selects on test data
     train.held_out = 0.1  # share of RegDB's or LLCM's training identities held out for eval_every
     train.keep_best = ""  # also keep the checkpoint with the best 'mAP' or 'rank-1'; "" for none
+
+    # People of the training data whose rank-1 is reported at the end, and as many held-out ones
+    # where there are any; 0 for none.
+    train.summary_people = 100
 
     config.evaluation = evaluation = ConfigDict()
     evaluation.batch_size = 64  # images embedded at once

@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from dmcf_jax.config.build import load_split
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_facts
-from dmcf_jax.errors import UserError
+from dmcf_jax.data.records.prepared import read_metadata
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.permutations import Permutations, find_permutations
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, Protocol, find_protocol, list_protocols
+from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocols
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
-from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict, write_report
+from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
+from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.load import TrainedModel, load_trained
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log, progress
@@ -35,7 +39,7 @@ def evaluate(
     query_expansion: bool = False,
     html: str | None = None,
 ) -> list[dict]:
-    """Evaluate a run and return its results, one dictionary a protocol.
+    """Evaluate a run and return its results, one dictionary for each protocol.
 
     They are also written to `<workdir>/evaluation/<protocol>.json` with a Markdown table and the
     CMC curve as CSV and figure.
@@ -54,7 +58,10 @@ def evaluate(
     """
     trained = load_trained(workdir, step, best)
     protocols = choose_protocols(trained.config.data.name, protocol_names)
-    permutations = _permutations(trained, protocols, permutations_path)
+    metadata = dataset_metadata(trained)
+    permutations = None
+    if any(protocol.needs_permutations for protocol in protocols):
+        permutations = find_permutations(metadata["source"], permutations_path)
     store = load_split(trained.config, ("test",))
     embeddings = embed_split(trained, store, flip)
     results = score(
@@ -62,54 +69,60 @@ def evaluate(
         store,
         embeddings,
         protocols,
+        metadata,
         permutations=permutations,
         flip=trained.config.evaluation.flip if flip is None else flip,
         reranking=KReciprocal() if reranking else None,
         query_expansion=QueryExpansion() if query_expansion else None,
     )
-    for result in results if hosts.is_first() else ():
-        log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
-    if html and hosts.is_first():
-        lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
-        _write_page(html, trained, results, lists, store, str(workdir))
+    if hosts.is_first():
+        for result in results:
+            log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+        if html:
+            lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
+            _write_page(html, results, lists, store, metadata, str(workdir))
     return results
 
 
-def _write_page(html, trained, results, lists, store, source):
+def _write_page(html, results, lists, store, metadata, source):
     from dmcf_jax.reports.html.evaluation_page import Names, evaluation_page
 
-    facts = _facts(trained)
-    names = Names(facts.get("identity_names", {}), facts.get("camera_names", {}))
+    names = Names(metadata.get("identity_names", {}), metadata.get("camera_names", {}))
     write_atomically(Path(html), evaluation_page(results, lists, store, names, source))
     log(f"wrote {html}")
 
 
-def _facts(trained):
+def dataset_metadata(trained: TrainedModel) -> dict[str, Any]:
+    """Return the metadata of the prepared data set that a run was trained on."""
     data = trained.config.data
-    return read_facts(data.name, data.data_dir, data.trial if data.name == "regdb" else None)
+    return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
 
 
 def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
-    """Return the protocols called `names`, held against the data set they are for.
+    """Return the protocols called `names`; by default the usual ones of the data set.
 
     Raises:
         UserError: for an unknown name or a protocol of another data set.
     """
     if list(names) == ["all"]:
-        family = "" if dataset == "own" else dataset
-        return [protocol for protocol in list_protocols() if protocol.dataset == family]
-    protocols = [find_protocol(name) for name in names or DEFAULT_PROTOCOLS[dataset]]
-    foreign = [p.name for p in protocols if p.dataset not in ("", dataset)]
-    if foreign:
-        fitting = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
-        raise UserError(
-            f"this run's data set is {dataset}; {', '.join(foreign)} is of another. Use: {fitting}"
+        own = [protocol for protocol in list_protocols() if protocol.dataset == dataset]
+        return own or [protocol for protocol in list_protocols() if not protocol.dataset]
+    protocols = [find_protocol(name) for name in names or DATASETS[dataset].protocols]
+    others = [p.name for p in protocols if p.dataset not in ("", dataset)]
+    if others:
+        usable = ", ".join(p.name for p in list_protocols() if p.dataset in ("", dataset))
+        raise UserError.listing(
+            f"these protocols are not for the data set of this run, {dataset}:",
+            [Problem(name, name) for name in others],
+            f"Use: {usable}",
         )
     return protocols
 
 
-def embed_split(trained: TrainedModel, store: ImageStore, flip: bool | None) -> np.ndarray:
-    """Return the embeddings of a split [n d], showing progress."""
+def embed_split(
+    trained: TrainedModel, store: ImageStore, flip: bool | None
+) -> Float[np.ndarray, "n d"]:
+    """Return the embeddings of a split [n d], with progress on the console."""
     with progress("embedding batches") as update:
         return trained.embed(store, flip, update)
 
@@ -117,56 +130,56 @@ def embed_split(trained: TrainedModel, store: ImageStore, flip: bool | None) -> 
 def score(
     trained: TrainedModel,
     store: ImageStore,
-    embeddings: np.ndarray,
+    embeddings: Float[np.ndarray, "n d"],
     protocols: Sequence[Protocol],
+    metadata: dict[str, Any] | None = None,
     *,
     permutations: Permutations | None = None,
     flip: bool = False,
     reranking: KReciprocal | None = None,
     query_expansion: QueryExpansion | None = None,
 ) -> list[dict]:
-    """Return a result dictionary for each protocol, with the facts of model and data."""
+    """Return a result dictionary for each protocol, with the metadata of model and data.
+
+    Args:
+        metadata: of the data set, read from the run's if None.
+    """
     data = trained.config.data
-    facts = _facts(trained)
-    found = evaluate_protocols(
+    metadata = metadata or dataset_metadata(trained)
+    results = evaluate_protocols(
         protocols,
         embeddings,
         store,
         permutations=permutations,
-        first_trial=data.trial if data.name == "regdb" else 0,
+        first_trial=DATASETS[data.name].trial(data.trial) or 0,
         reranking=reranking,
         query_expansion=query_expansion,
         options=("flip",) if flip else (),
     )
-    data_facts = {key: facts[key] for key in ("dataset", "official", "counts", "source_sha256")}
+    about_data = {key: metadata[key] for key in ("dataset", "official", "counts", "source_sha256")}
     return [
         result_as_dict(
-            result, step=trained.step, chosen_by=trained.chosen_by, extra={"data": data_facts}
+            result, step=trained.step, chosen_by=trained.chosen_by, extra={"data": about_data}
         )
-        for result in found
+        for result in results
     ]
 
 
-def _permutations(trained, protocols, path):
-    if not any(protocol.needs_permutations for protocol in protocols):
-        return None
-    data = trained.config.data
-    source = read_facts(data.name, data.data_dir, None)["source"]
-    return find_permutations(source, path)
-
-
 def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Path) -> list[dict]:
-    """Pool finished RegDB trials, one run each, to mean and standard deviation.
+    """Average finished RegDB trials, one run each, and write the pooled results.
 
     Args:
         workdirs: runs that were evaluated.
         protocol_names: by default the usual ones of RegDB.
         out: folder for the pooled results.
+
+    Raises:
+        UserError: runs that were not evaluated, or not in the same way.
     """
     pooled = []
     for protocol in choose_protocols("regdb", protocol_names):
         files = [Path(workdir) / "evaluation" / f"{protocol.name}.json" for workdir in workdirs]
-        missing = [f"{file} is missing" for file in files if not file.exists()]
+        missing = [Problem(str(file), f"{file} is missing") for file in files if not file.exists()]
         if missing:
             raise UserError.listing(
                 "these runs are not evaluated:", missing, "Run dmcf evaluate on each first."
@@ -188,13 +201,13 @@ def compare(
     record: str | None,
     tolerance: float | None = None,
 ) -> None:
-    """Hold the results against the record in the file `expect`, or write one to `record`.
+    """Compare the results with the record in the file `expect`, or write one to `record`.
 
     Raises:
         UserError: they differ by more than `tolerance`, or both files are named.
     """
     if expect and record:
-        raise UserError("name --expect or --record, not both")
+        raise UserError("name --expect or --record, not both", about="--expect")
     if not hosts.is_first():
         return
     if record:

@@ -1,4 +1,7 @@
-"""What dmcf search does: find, show a table, write JSON and a page."""
+"""Search: load a model, embed queries and gallery, find the best matches, write JSON and a page.
+
+For embeddings in memory, `rank` is the search alone.
+"""
 
 import dataclasses
 import json
@@ -8,22 +11,27 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from dmcf_jax.errors import UserError
+import numpy as np
+from jaxtyping import Float, Int
+
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.retrieval.embed_pictures import embed_files
-from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embeddings
-from dmcf_jax.retrieval.model import LoadedModel, load_model
+from dmcf_jax.retrieval.embed_pictures import embed_pictures
+from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
+from dmcf_jax.retrieval.model import FeatureExtractor, load_model
 from dmcf_jax.retrieval.picture_list import list_images
-from dmcf_jax.retrieval.top_k import top_k
+from dmcf_jax.retrieval.top_k import rank, top_k
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
+
+__all__ = ["SearchOptions", "load_model", "rank", "run_search", "table", "top_k"]
 
 TABLE_QUERIES, TABLE_ROWS = 10, 5
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """What is searched for what; see the flags of dmcf search."""
+    """Query, gallery and outputs of a search; see the flags of dmcf search."""
 
     model: str
     gallery: str
@@ -40,82 +48,87 @@ class SearchOptions:
 
 
 def run_search(options: SearchOptions) -> dict[str, Any]:
-    """Search, write the files that `options` names and return what was found.
+    """Search, write the files that `options` names and return the matches.
 
-    The dictionary has `model`, `gallery`, `exact` and `results`: for each query its labels and
-    `matches`, best first, with rank, score, path, identity, camera and modality.
+    Returns:
+        `model`, `gallery`, `exact` and `results`: for each query its labels and `matches`, best
+        first, with rank, score, path, identity, camera and modality.
 
     Raises:
-        UserError: for a missing model or picture, embeddings of different models, and pictures
-            whose modality is not known.
+        UserError: a missing model or picture, embeddings of different models, or pictures whose
+            modality is not known.
     """
     _check(options)
     model = load_model(options.model)
     if options.explain and model.trained is None:
         raise UserError(
-            f"--explain needs the inside of the network: give the run's folder as --model, not "
-            f"the export {options.model}"
+            f"--explain needs the layers of the network: give the run's folder as --model, not "
+            f"the export {options.model}",
+            about="--model",
         )
     with ExitStack() as stack:
         queries, gallery = (
-            stack.enter_context(_opened(model, source, modality, flag, options.skip_bad))
+            stack.enter_context(_embeddings_of(model, source, modality, flag, options.skip_bad))
             for source, modality, flag in (
                 (options.query, options.query_modality, "--query"),
                 (options.gallery, options.gallery_modality, "--gallery"),
             )
         )
-        found = _find(model, queries, gallery, options)
+        matches = _find(model, queries, gallery, options)
         if options.html:
-            _write_page(model, found, queries.root, gallery.root, options)
+            _write_page(model, matches, queries.root, gallery.root, options)
     if options.json:
-        write_atomically(Path(options.json), json.dumps(found, indent=1) + "\n")
+        write_atomically(Path(options.json), json.dumps(matches, indent=1) + "\n")
         log(f"wrote {options.json}")
-    return found
+    return matches
 
 
 def _check(options: SearchOptions) -> None:
-    problems = [] if options.top >= 1 else [f"--top={options.top}: ask for at least one match"]
+    problems = []
+    if options.top < 1:
+        problems.append(Problem("--top", f"--top={options.top}: ask for at least one match"))
     for flag in ("query_modality", "gallery_modality"):
         value = getattr(options, flag)
         if value not in (None, *MODALITIES):
-            problems.append(f"--{flag}={value}: say {' or '.join(MODALITIES)}")
+            text = f"--{flag}={value}: choose {' or '.join(MODALITIES)}"
+            problems.append(Problem(f"--{flag}", text))
     if options.explain and not options.html:
-        problems.append("--explain draws into the page: add --html=FILE")
+        problems.append(Problem("--explain", "--explain draws into the page: add --html=FILE"))
     if problems:
-        raise UserError.listing("nothing was searched:", problems)
+        raise UserError.listing("the search cannot start:", problems)
 
 
 @contextmanager
-def _opened(
-    model: LoadedModel, source: str, modality: str | None, flag: str, skip_bad: bool
+def _embeddings_of(
+    model: FeatureExtractor, source: str, modality: str | None, flag: str, skip_bad: bool
 ) -> Iterator[EmbeddingSet]:
-    """Give finished embeddings, or those of pictures, made now and dropped at the end."""
-    if is_embeddings(source):
-        found = EmbeddingSet(source)
-        found.check_model(model, flag)
-        yield found
+    """Yield the embeddings in a folder, or of pictures: those are deleted at the end."""
+    if is_embedding_set(source):
+        embeddings = EmbeddingSet(source)
+        embeddings.check_model(model, flag)
+        yield embeddings
         return
     images = list_images(source, modality, flag, f"{flag}_modality")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "embeddings"
-        yield embed_files(model, images, out, skip_bad=skip_bad, show=True)
+        yield embed_pictures(model, images, out, skip_bad=skip_bad, show=True)
 
 
 def _find(
-    model: LoadedModel, queries: EmbeddingSet, gallery: EmbeddingSet, options: SearchOptions
+    model: FeatureExtractor, queries: EmbeddingSet, gallery: EmbeddingSet, options: SearchOptions
 ) -> dict[str, Any]:
-    wanted = queries.read()
-    with log_time(f"searching {len(gallery)} gallery pictures for {len(wanted)} queries"):
+    vectors = queries.read()
+    with log_time(f"searching {len(gallery)} gallery pictures for {len(vectors)} queries"):
         if options.index:
             from dmcf_jax.retrieval.faiss_index import index_top_k
 
-            scores, rows = index_top_k(gallery, wanted, options.top, options.index)
+            scores, rows = index_top_k(gallery, vectors, options.top, options.index)
         else:
-            scores, rows = top_k(wanted, gallery.blocks(), options.top)
+            scores, rows = top_k(vectors, gallery.blocks(), options.top)
     names = gallery.labels(int(row) for row in set(rows.reshape(-1).tolist()) if row >= 0)
     results = [
         labels | {"matches": _matches(scores[number], rows[number], names)}
-        for number, labels in queries.labels(range(len(wanted))).items()
+        for number, labels in queries.labels(range(len(vectors))).items()
     ]
     return {
         "model": {"source": model.source, "fingerprint": model.fingerprint},
@@ -125,7 +138,11 @@ def _find(
     }
 
 
-def _matches(scores, rows, names) -> list[dict[str, Any]]:
+def _matches(
+    scores: Float[np.ndarray, " k"],
+    rows: Int[np.ndarray, " k"],
+    names: dict[int, dict[str, str]],
+) -> list[dict[str, Any]]:
     return [
         {"rank": rank, "score": round(float(score), 6), **names[int(row)]}
         for rank, (score, row) in enumerate(zip(scores, rows, strict=True), 1)
@@ -134,7 +151,7 @@ def _matches(scores, rows, names) -> list[dict[str, Any]]:
 
 
 def _write_page(
-    model: LoadedModel,
+    model: FeatureExtractor,
     found: dict[str, Any],
     query_root: Path,
     gallery_root: Path,

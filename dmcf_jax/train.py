@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import build, held_out_identities, load_split
 from dmcf_jax.config.validate import validate
-from dmcf_jax.data.feed import DeviceFeed, HostFeed, choose_placement, device_memory
+from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods.train_state import TrainState
@@ -111,11 +111,11 @@ def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:
     log(parameter_table(state.params))
 
 
-def _make_feed(config: ConfigDict, images: TrainingImages, mesh: Mesh) -> DeviceFeed | HostFeed:
+def _make_feed(config: ConfigDict, images: TrainingImages, mesh: Mesh) -> DeviceLoader | HostLoader:
     pixels, P, K = images.store.images, config.sampler.P, config.sampler.K
     memory = device_memory(jax.devices()[0])
     placement = choose_placement(config.data.placement, pixels.nbytes, memory)
     log(f"{len(pixels)} training images ({pixels.nbytes / 1e6:.0f} MB): {placement}")
     if placement == "device":
-        return DeviceFeed(pixels, images.table, P, K, mesh)
-    return HostFeed(pixels, images.table, P, K, mesh, training_keys(config.seed).sampling)
+        return DeviceLoader(pixels, images.table, P, K, mesh)
+    return HostLoader(pixels, images.table, P, K, mesh, training_keys(config.seed).sampling)

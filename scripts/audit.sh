@@ -7,6 +7,6 @@ if [ ! -x .audit/bin/pip-audit ]; then
     "${DMCF_PYTHON:-python3}" -m venv .audit
     .audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.7"
 fi
-# Every version that constraints.txt names is judged as it stands, without resolving anything.
-# --strict: a version that cannot be judged is a failure, not a silent pass.
+# Checks exactly the versions of constraints.txt, without resolving anything.
+# --strict: a version that cannot be checked is a failure, not a silent pass.
 exec .audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt "$@"

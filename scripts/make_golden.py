@@ -20,7 +20,7 @@ SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH}
 
 
 def fill(module: torch.nn.Module) -> torch.nn.Module:
-    """Give every tensor of `module` the value that its name stands for."""
+    """Give every tensor of `module` the value that belongs to its name."""
     values = {
         name: value if name.endswith("num_batches_tracked") else _value(name, value)
         for name, value in module.state_dict().items()

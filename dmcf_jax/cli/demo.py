@@ -42,10 +42,11 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
         identities: synthetic people; half of them are trained on, half tested.
     """
     from dmcf_jax.config.build import load_split
+    from dmcf_jax.data.datasets import DATASETS
     from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
     from dmcf_jax.evaluate import embed_split, score
-    from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS, find_protocol
-    from dmcf_jax.evaluation.results import write_report
+    from dmcf_jax.evaluation.protocols import find_protocol
+    from dmcf_jax.reports.write import write_report
     from dmcf_jax.runs.load import load_trained, untrained
     from dmcf_jax.runtime.console import log_time
     from dmcf_jax.train import train
@@ -56,7 +57,7 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     workdir = folder / "run"
     train(config, workdir)
     store = load_split(config, ("test",))
-    protocols = [find_protocol(name) for name in DEFAULT_PROTOCOLS["regdb"]]
+    protocols = [find_protocol(name) for name in DATASETS["regdb"].protocols]
     scores = {}
     for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):
         embeddings = embed_split(model, store, None)
@@ -72,7 +73,7 @@ def _draw(config, embeddings, store, workdir):
     """Draw a ranked list of each modality and the training curves, and log their paths."""
     from dmcf_jax.config.validate import weighting_start
     from dmcf_jax.modality import MODALITIES
-    from dmcf_jax.reports.figures.canvas import pictures
+    from dmcf_jax.reports.figures.plotting import png_files
     from dmcf_jax.reports.figures.ranked_lists import ranked_lists
     from dmcf_jax.reports.figures.training_curves import training_curves
     from dmcf_jax.runs.metrics_log import read_metrics
@@ -85,7 +86,7 @@ def _draw(config, embeddings, store, workdir):
     ]
     lines = read_metrics(workdir / "metrics.jsonl")
     drawn += training_curves(lines, weighting_start(config), workdir)
-    log("\n".join(["Look at:", *(f"  {path}" for path in pictures(drawn))]))
+    log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
 
 
 def comparison_table(trained: list[dict], untrained: list[dict]) -> str:

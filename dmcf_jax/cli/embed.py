@@ -21,13 +21,13 @@ _BEST = flags.DEFINE_bool("best", False, "Take the checkpoint that train.keep_be
 
 def main() -> None:
     """Embed by the flags."""
-    from dmcf_jax.retrieval.embed_pictures import embed_files
+    from dmcf_jax.retrieval.embed_pictures import embed_pictures
     from dmcf_jax.retrieval.model import load_model
     from dmcf_jax.retrieval.picture_list import list_images
 
     images = list_images(_IMAGES.value, _MODALITY.value)
     model = load_model(_MODEL.value, _STEP.value, _BEST.value)
-    embeddings = embed_files(model, images, _OUT.value, skip_bad=_SKIP.value, show=True)
+    embeddings = embed_pictures(model, images, _OUT.value, skip_bad=_SKIP.value, show=True)
     print(f"{_OUT.value}: {len(embeddings)} embeddings of {embeddings.dimension} numbers")
 
 

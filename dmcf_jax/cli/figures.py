@@ -23,14 +23,14 @@ def main() -> None:
     """Draw by the flags and log the paths of the files."""
     from dmcf_jax.errors import UserError
     from dmcf_jax.reports.figures.draw import draw
-    from dmcf_jax.reports.figures.material import Choices
+    from dmcf_jax.reports.figures.inputs import FigureOptions
     from dmcf_jax.runtime.console import log
 
     if not _WORKDIR.value:
         text = "name --workdir, the folder of a run or of an experiment"
         raise UserError(text, about="--workdir")
-    choices = Choices(_PAIRS.value, _IDENTITIES.value)
-    paths = draw(_FIGURE.value, _WORKDIR.value, _OUT.value, choices)
+    options = FigureOptions(_PAIRS.value, _IDENTITIES.value)
+    paths = draw(_FIGURE.value, _WORKDIR.value, _OUT.value, options)
     log("\n".join(f"wrote {path}" for path in paths))
 
 

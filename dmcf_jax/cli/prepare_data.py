@@ -50,10 +50,10 @@ def run(options: Any) -> None:
 
 
 def _check(options: Any) -> None:
-    from dmcf_jax.data.records.prepared import NAMES
+    from dmcf_jax.data.datasets import DATASETS
 
     problems = []
-    allowed = (*NAMES, "synthetic")
+    allowed = (*DATASETS, "synthetic")
     if options.dataset not in allowed:
         text = f"--dataset={options.dataset}: choose one of {', '.join(allowed)}"
         problems.append(Problem("--dataset", text))
@@ -63,11 +63,18 @@ def _check(options: Any) -> None:
     if options.dataset == "synthetic" and options.source:
         text = "--source does not go with --dataset=synthetic, which renders its own images"
         problems.append(Problem("--source", text))
-    if options.dataset != "own" and options.split_by_identity is not None:
+    if not _is_own(options.dataset) and options.split_by_identity is not None:
         text = f"--split_by_identity does not go with --dataset={options.dataset}"
         problems.append(Problem("--split_by_identity", text))
     if problems:
         raise UserError.listing("nothing was done:", problems)
+
+
+def _is_own(name: str) -> bool:
+    """Return whether the user's own list takes the place of a layout."""
+    from dmcf_jax.data.datasets import DATASETS
+
+    return name in DATASETS and DATASETS[name].inspect is None
 
 
 def _prepare(options: Any) -> Sequence:
@@ -82,7 +89,7 @@ def _prepare(options: Any) -> Sequence:
             trial=options.trial,
             progress=True,
         )
-    if options.dataset == "own":
+    if _is_own(options.dataset):
         from dmcf_jax.data.records.prepare_own import prepare_own
 
         return prepare_own(
@@ -115,7 +122,7 @@ def _verify(options: Any) -> Sequence:
         source = synthetic_source(
             options.layout, options.identities, options.seed, options.data_dir
         )
-    if dataset == "own" and source:
+    if source and _is_own(dataset):
         source = root_of(source)
     return verify_prepared(
         dataset, options.data_dir, trial=options.trial, source=source, progress=True

@@ -11,9 +11,18 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
+from dmcf_jax.data.augment import Augmentation
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
+from dmcf_jax.data.prepare_input import InputForm
+from dmcf_jax.methods.dmcf.losses import LossSettings
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import GROUPS, make_optimizer, make_schedule
+from dmcf_jax.methods.dmcf.optim import (
+    GROUPS,
+    make_cosine_schedule,
+    make_optimizer,
+    make_schedule,
+)
 from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
 from dmcf_jax.methods.train_state import TrainState, make_state
 from dmcf_jax.models.initial import variable_shapes
@@ -71,9 +80,8 @@ def build(config: ConfigDict, identities: int) -> Built:
         weighting_start_step=weighting_starts_at,
     )
     settings = StepSettings(
-        pad=config.data.pad,
-        flip=config.data.flip,
-        margin=config.loss.margin,
+        augmentation=augmentation(config),
+        loss=LossSettings(**{name: config.loss[name] for name in LossSettings._fields}),
         triplet_start_step=config.loss.triplet_start_step,
         weighting_start_step=weighting_starts_at,
         skip_non_finite=config.train.skip_non_finite > 0,
@@ -92,21 +100,38 @@ def build_model(config: ConfigDict, identities: int, form: str | None = None) ->
     if form is None:
         form = "product" if jax.default_backend() == "cpu" else "library"
     fields = {name: config.model[name] for name in config.model if name != "pretrained"}
-    return DMCF(identities=identities, dtype=jnp.dtype(config.dtype), form=form, **fields)
+    return DMCF(
+        identities=identities,
+        softmax_scale=config.loss.softmax_scale,
+        dtype=jnp.dtype(config.dtype),
+        form=form,
+        **fields,
+    )
+
+
+def input_form(config: ConfigDict) -> InputForm:
+    """Return how pixels become the network's input, in training and wherever it is used."""
+    return InputForm(config.data.input, config.data.standardise)
+
+
+def augmentation(config: ConfigDict) -> Augmentation:
+    """Return what happens to training images."""
+    data = config.data
+    fields = {name: data[name] for name in Augmentation._fields if name != "form"}
+    area = tuple(data.erase_area)
+    return Augmentation(**fields | {"erase_area": area, "form": input_form(config)})
 
 
 def _schedules(config: ConfigDict) -> dict[str, Callable]:
-    optim = config.optim
-    return {
-        group: make_schedule(
-            optim[f"lr_{group}"],
-            config.train.steps,
-            optim.warmup_steps,
-            tuple(optim.decay_at),
-            optim.decay_factor,
-        )
-        for group, _ in GROUPS
-    }
+    return {group: _schedule(config, config.optim[f"lr_{group}"]) for group, _ in GROUPS}
+
+
+def _schedule(config: ConfigDict, peak: float) -> Callable:
+    steps, optim = config.train.steps, config.optim
+    if optim.schedule == "cosine":
+        return make_cosine_schedule(peak, steps, optim.warmup_steps)
+    decay_at = tuple(optim.decay_at)
+    return make_schedule(peak, steps, optim.warmup_steps, decay_at, optim.decay_factor)
 
 
 def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
@@ -118,8 +143,8 @@ def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
             data.data_dir,
             tuple(splits),
             tuple(data.size),
-            trial=data.trial if data.name == "regdb" else None,
-            filter=data.filter,
+            trial=DATASETS[data.name].trial(data.trial),
+            resample=data.filter,
             cache_dir=data.cache_dir or None,
             progress=hosts.is_first(),
         )
@@ -132,7 +157,8 @@ def held_out_identities(config: ConfigDict, identity: np.ndarray) -> np.ndarray:
     training, and for SYSU-MM01, which has validation identities of its own.
     """
     train = config.train
-    if not train.eval_every or train.eval_on != "held_out" or config.data.name == "sysu_mm01":
+    has_val = "val" in DATASETS[config.data.name].splits
+    if not train.eval_every or train.eval_on != "held_out" or has_val:
         return np.empty(0, identity.dtype)
     identities = np.unique(identity)
     count = max(2, round(train.held_out * len(identities)))

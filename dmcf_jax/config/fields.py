@@ -4,10 +4,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from dmcf_jax.data.augment import PAD_MODES
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
+from dmcf_jax.data.erase import FILLS
+from dmcf_jax.data.prepare_input import CHANNELS
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE, STAGES
+from dmcf_jax.methods.dmcf.losses import KINDS
 
-DATASETS = ("regdb", "sysu_mm01", "llcm", "own")
 LONGEST = 2**31 - 1  # steps are counted in int32
 
 # A check returns what is wrong with a value, None for nothing.
@@ -80,6 +84,7 @@ def optional(entry: Check) -> Check:
     return lambda value: None if value is None else entry(value)
 
 
+_TRAIN_SPLITS = dict.fromkeys(name for d in DATASETS.values() for name in d.train_splits)
 FIELDS: dict[str, Check] = {
     "variant": text,
     "seed": whole(0, 2**32 - 1),
@@ -89,11 +94,22 @@ FIELDS: dict[str, Check] = {
     "data.data_dir": text,
     "data.cache_dir": text,
     "data.trial": whole(1, 10),
-    "data.train_splits": several(choice("train", "val")),
+    "data.train_splits": several(choice(*_TRAIN_SPLITS)),
     "data.size": several(whole(32, MAX_SIDE), count=2),
     "data.filter": choice(*FILTERS),
     "data.pad": whole(0, MAX_SIDE),
+    "data.pad_mode": choice(*PAD_MODES),
     "data.flip": number(0, 1),
+    "data.channel_exchange": number(0, 1),
+    "data.random_grey": number(0, 1),
+    "data.tone": number(0, 2),
+    "data.contrast": number(0, 2),
+    "data.invert": number(0, 1),
+    "data.erase": number(0, 1),
+    "data.erase_area": several(number(0, 1, above=True), count=2),
+    "data.erase_fill": choice(*FILLS),
+    "data.input": choice(*CHANNELS),
+    "data.standardise": flag,
     "data.placement": choice("auto", "device", "host"),
     "sampler.P": whole(2, 65536),
     "sampler.K": whole(1, 65536),
@@ -105,10 +121,16 @@ FIELDS: dict[str, Check] = {
     "model.stripes": several(whole(1, MAX_SIDE)),
     "model.reduce_global": flag,
     "model.embedding_dim": whole(1, 65536),
+    "model.neck": choice("relu", "batch_norm"),
     "model.pretrained": text,
     "model.remat": flag,
     "loss.margin": number(0, above=True),
+    "loss.kind": choice(*KINDS),
+    "loss.triplet_weight": number(0, above=True),
+    "loss.temperature": number(0, above=True),
     "loss.triplet_start_step": whole(0),
+    "loss.softmax_scale": number(0),
+    "loss.label_smoothing": number(0, 0.9),
     "mtl.enabled": flag,
     "mtl.start_step": optional(whole(0)),
     "optim.lr_backbone": number(0, above=True),
@@ -117,6 +139,7 @@ FIELDS: dict[str, Check] = {
     "optim.beta1": number(0, 0.9999),
     "optim.weight_decay": number(0),
     "optim.warmup_steps": whole(0),
+    "optim.schedule": choice("steps", "cosine"),
     "optim.decay_at": several(number(0, 1), least=0),
     "optim.decay_factor": number(0, above=True),
     "train.steps": whole(1),
@@ -127,6 +150,7 @@ FIELDS: dict[str, Check] = {
     "train.eval_on": choice("held_out", "test"),
     "train.held_out": number(0, 0.9),
     "train.keep_best": choice("", "mAP", "rank-1"),
+    "train.summary_people": whole(0),
     "evaluation.batch_size": whole(1, 65536),
     "evaluation.flip": flag,
 }

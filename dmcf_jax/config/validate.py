@@ -7,6 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
 
@@ -19,14 +20,9 @@ OPERATIONAL = (
     "data.placement",
     "train.log_every",
     "train.skip_non_finite",
+    "train.summary_people",
     "evaluation",
 )
-SPLITS = {
-    "regdb": ("train",),
-    "llcm": ("train",),
-    "own": ("train",),
-    "sysu_mm01": ("train", "val"),
-}
 
 
 def validate(config: ConfigDict) -> None:
@@ -73,7 +69,7 @@ def _contradictions(config):
         )
     else:
         yield from _stripe_problems(config)
-    allowed = SPLITS[config.data.name]
+    allowed = DATASETS[config.data.name].train_splits
     for split in config.data.train_splits:
         if split not in allowed:
             yield "data.train_splits", f"has {split!r}, expected out of {_spell(allowed)}"
@@ -82,6 +78,15 @@ def _contradictions(config):
     held_out = config.train.eval_every and config.train.eval_on == "held_out"
     if held_out and "val" in config.data.train_splits:
         yield "data.train_splits", "holds 'val', which eval_every judges on; use ('train',)"
+    if config.data.random_grey and config.data.input == "grey":
+        yield "data.random_grey", "has no effect on data.input='grey'; set one of the two"
+    if config.data.erase_area[0] > config.data.erase_area[1]:
+        yield "data.erase_area", f"is {tuple(config.data.erase_area)}, expected least, greatest"
+    if config.optim.schedule == "cosine":
+        if config.optim.decay_at:
+            yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
+        if config.optim.warmup_steps >= config.train.steps:
+            yield "optim.warmup_steps", "leaves no step for the cosine; train.steps must be more"
     if config.init_from and config.model.pretrained:
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 

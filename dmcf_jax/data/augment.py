@@ -1,47 +1,121 @@
-"""Augmentation inside the compiled step: pad, random crop, flip, normalise.
+"""Augmentation inside the compiled step: pad, crop, flip, change colours, erase, normalise.
 
-Images go in as uint8 [n h w 3], the size they are stored in, and come out normalised.
+Images go in as uint8 [n h w 3], the size they are stored in, and come out as the network's input.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-# Mean and standard deviation of ImageNet's channels on the scale 0..1, which every published
-# ResNet-50 was trained with; used for infrared images too, as the whole field does.
-CHANNEL_MEAN = (0.485, 0.456, 0.406)
-CHANNEL_DEVIATION = (0.229, 0.224, 0.225)
+from dmcf_jax.data.colour import (
+    change_contrast,
+    change_gamma,
+    exchange_channels,
+    invert,
+    random_grey,
+)
+from dmcf_jax.data.erase import COLUMNS, erase
+from dmcf_jax.data.prepare_input import IMAGENET, InputForm, choose_channels, scale_values
+from dmcf_jax.runtime.random_keys import folded
+
+PAD_MODES = ("black", "edge")
 
 
-def normalise(images: UInt8[Array, "n h w 3"]) -> Float[Array, "n h w 3"]:
-    """Return float32 images with ImageNet's mean subtracted, divided by its deviation."""
-    scale = 1.0 / (255.0 * jnp.array(CHANNEL_DEVIATION, jnp.float32))
-    shift = jnp.array(CHANNEL_MEAN, jnp.float32) / jnp.array(CHANNEL_DEVIATION, jnp.float32)
-    return images.astype(jnp.float32) * scale - shift
+class Augmentation(NamedTuple):
+    """What may happen to a training image; 0 leaves a change out.
+
+    Attributes:
+        pad: pixels on each side before the crop, >= 0.
+        pad_mode: 'black', or 'edge' to repeat the outermost pixels.
+        flip: probability of a mirror image, 0..1.
+        channel_exchange, random_grey: probabilities, of visible images only; see `data/colour.py`.
+        tone, contrast: strengths, see `change_gamma` and `change_contrast`.
+        invert: probability of a negative.
+        erase, erase_area, erase_fill: see `data/erase.py`.
+        form: of the network's input.
+    """
+
+    pad: int = 0
+    pad_mode: str = "black"
+    flip: float = 0.0
+    channel_exchange: float = 0.0
+    random_grey: float = 0.0
+    tone: float = 0.0
+    contrast: float = 0.0
+    invert: float = 0.0
+    erase: float = 0.0
+    erase_area: tuple[float, float] = (0.02, 0.4)
+    erase_fill: str = "mean"
+    form: InputForm = IMAGENET
+
+    @property
+    def changes_values(self) -> bool:
+        """Whether anything is changed beside the place of pixels."""
+        colours = self.channel_exchange, self.random_grey, self.tone, self.contrast
+        return any((*colours, self.invert, self.erase))
 
 
 def augment(
-    key: Array, images: UInt8[Array, "n h w 3"], pad: int, flip: float
+    key: Array, images: UInt8[Array, "n h w 3"], modality: str, settings: Augmentation
 ) -> Float[Array, "n h w 3"]:
-    """Pad with black, crop the old size at random, mirror some, normalise.
+    """Return the network's input of randomly changed images.
+
+    Args:
+        key: of this batch and modality; row i of each draw belongs to image i.
+        modality: 'visible' or 'infrared', of all images.
+    """
+    images = crop_and_flip(key, images, settings)
+    if settings.changes_values:
+        images = _change_values(folded(key, "values"), images, modality, settings)
+    else:
+        images = choose_channels(images, settings.form)
+    return scale_values(images, settings.form)
+
+
+def crop_and_flip(
+    key: Array, images: UInt8[Array, "n h w 3"], settings: Augmentation
+) -> UInt8[Array, "n h w 3"]:
+    """Pad, crop the old size at random, mirror some.
 
     Deviation: the paper's "resize to 256 x 256, then crop 288 x 144" is impossible; images are
     stored at the input size and padded instead, as its baseline does.
-
-    Args:
-        key: of this batch and modality; row i of the draw belongs to image i.
-        pad: pixels of black on each side before the crop, >= 0.
-        flip: probability of a mirror image, 0..1.
     """
     # One draw for the batch: each random call costs XLA half a second of compilation.
-    luck = jax.random.uniform(key, (images.shape[0], 3))
-    corners = jnp.floor(luck[:, :2] * (2 * pad + 1)).astype(jnp.int32)
-    crop = jax.vmap(lambda image, corner: _pad_and_crop(image, corner, pad))
+    draw = jax.random.uniform(key, (images.shape[0], 3))
+    corners = jnp.floor(draw[:, :2] * (2 * settings.pad + 1)).astype(jnp.int32)
+    crop = jax.vmap(lambda image, corner: _pad_and_crop(image, corner, settings))
     images = crop(images, corners)
-    mirrored = (luck[:, 2] < flip)[:, None, None, None]
-    return normalise(jnp.where(mirrored, images[:, :, ::-1], images))
+    mirrored = (draw[:, 2] < settings.flip)[:, None, None, None]
+    return jnp.where(mirrored, images[:, :, ::-1], images)
 
 
-def _pad_and_crop(image, corner, pad):
-    padded = jnp.pad(image, ((pad, pad), (pad, pad), (0, 0)))
+def _pad_and_crop(image, corner, settings):
+    mode = {"black": "constant", "edge": "edge"}[settings.pad_mode]
+    padded = jnp.pad(image, (*[(settings.pad, settings.pad)] * 2, (0, 0)), mode)
     return jax.lax.dynamic_slice(padded, (corner[0], corner[1], 0), image.shape)
+
+
+def _change_values(key, images, modality, settings):
+    """Change colours, choose the input's channels, then change tones and erase; 0..255.
+
+    All numbers come from one draw, each change with its own columns: none has other numbers when
+    another is switched on.
+    """
+    draw = jax.random.uniform(key, (len(images), 6 + COLUMNS))
+    images = images.astype(jnp.float32)
+    if modality == "visible":  # infrared images are grey already
+        images = _where_on(exchange_channels, images, draw[:, :2], settings.channel_exchange)
+        images = _where_on(random_grey, images, draw[:, 2], settings.random_grey)
+    images = choose_channels(images, settings.form)
+    images = _where_on(change_gamma, images, draw[:, 3], settings.tone)
+    images = _where_on(change_contrast, images, draw[:, 4], settings.contrast)
+    images = _where_on(invert, images, draw[:, 5], settings.invert)
+    extra = settings.erase_area, settings.erase_fill
+    return _where_on(erase, images, draw[:, 6:], settings.erase, *extra)
+
+
+def _where_on(change, images, draw, amount, *extra):
+    """Apply a change of that probability or strength; 0 leaves it out of the program."""
+    return change(images, draw, amount, *extra) if amount else images

@@ -1,6 +1,6 @@
 """Encoded bytes to RGB pixels with Pillow: one path for verifying, building and loading.
 
-Only JPEG, PNG and BMP are opened. The size in the header is judged before anything is decoded,
+Only JPEG, PNG and BMP are opened. The size in the header is checked before anything is decoded,
 so a decompression bomb costs nothing.
 """
 
@@ -19,10 +19,10 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
 }
-VERSION = 1  # changes whenever the same bytes would give other pixels
-_ORIENTATION = 0x0112
+VERSION = 1  # raise it whenever the same bytes would give other pixels: caches depend on it
+_ORIENTATION = 0x0112  # EXIF tag
 
-# What Pillow only warns of would otherwise be decoded.
+# Pillow only warns of moderately large images and would decode them.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
@@ -34,12 +34,12 @@ def decode(data: bytes, size: tuple[int, int] | None, resample: str = "lanczos")
     """Return the RGB image in `data`, turned upright by its EXIF tag, resized to `size`.
 
     Args:
-      data: an encoded JPEG, PNG or BMP.
-      size: (height, width) in pixels, or None for the size as it is.
-      resample: 'lanczos', 'bicubic' or 'bilinear'.
+        data: an encoded JPEG, PNG or BMP.
+        size: (height, width) in pixels, or None to keep the image's own.
+        resample: 'lanczos', 'bicubic' or 'bilinear'.
 
     Raises:
-      BadImage: the bytes are empty, truncated, of another format or of absurd size.
+        BadImage: the bytes are empty, truncated, of another format or far too large an image.
     """
     image = _to_rgb(_open(data))
     if size is None:
@@ -50,12 +50,12 @@ def decode(data: bytes, size: tuple[int, int] | None, resample: str = "lanczos")
 def decode_array(
     data: bytes, size: tuple[int, int], resample: str = "lanczos"
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Return `decode` as an array of values 0..255."""
+    """Return the image of `decode` as an array of values 0..255."""
     return np.asarray(decode(data, size, resample))
 
 
 def stored_bytes(data: bytes) -> bytes:
-    """Return what a record keeps of a file: JPEG and PNG as they are, BMP as lossless PNG."""
+    """Return what a record stores of a file: JPEG and PNG unchanged, BMP as lossless PNG."""
     if data.startswith((b"\xff\xd8", b"\x89PNG")):
         return data
     buffer = io.BytesIO()
@@ -64,7 +64,7 @@ def stored_bytes(data: bytes) -> bytes:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Open and load pixels, or say in a `BadImage` why that cannot be done."""
+    """Open and load pixels, or raise a `BadImage` with the reason why that is impossible."""
     if not data:
         raise BadImage("is empty (0 bytes)")
     try:
@@ -72,8 +72,8 @@ def _open(data: bytes) -> Image.Image:
     except Image.UnidentifiedImageError:
         raise BadImage("is not a JPEG, PNG or BMP image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadImage(f"has absurdly many pixels; at most {MAX_SIDE} on a side") from None
-    except Exception as error:  # Pillow lets many kinds through on malformed headers
+        raise BadImage(f"has far too many pixels; at most {MAX_SIDE} on a side") from None
+    except Exception as error:  # malformed headers make Pillow raise many kinds
         raise BadImage(f"cannot be opened ({error})") from None
     if max(image.size) > MAX_SIDE:
         raise BadImage(f"is {image.width} x {image.height}; at most {MAX_SIDE} on a side")
@@ -85,7 +85,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Turn upright and convert; transparent pixels become black, 16 bits lose the lower eight."""
+    """Turn upright and convert; transparent pixels become black, 16 bits keep the upper eight."""
     try:
         if image.getexif().get(_ORIENTATION, 1) != 1:
             image = ImageOps.exif_transpose(image)
@@ -103,6 +103,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_wide(image: Image.Image) -> Image.Image:
-    """Map 16-bit grey, 0..65535, to eight bits; Pillow's own conversion would clip at 255."""
+    """Scale 16-bit grey, 0..65535, to eight bits; Pillow's own conversion would clip at 255."""
     values = np.clip(np.asarray(image).astype(np.int64), 0, 65535) >> 8
     return Image.fromarray(values.astype(np.uint8)).convert("RGB")

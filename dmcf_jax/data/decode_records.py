@@ -1,4 +1,4 @@
-"""Prepared records to pixels, in threads, with the records' own hashes checked on the way."""
+"""Prepared records to pixels, in threads, while the hashes of the records are checked."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from dmcf_jax.data import decode
+from dmcf_jax.data.datasets.listing import FIELDS
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.reader import Records
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
-LABELS = ("identity", "camera", "modality", "path")
-# A call that lets go of the interpreter's lock has to wait for it again, and the longer the less
-# the threads' calls are alike. So a block is read, then hashed, then decoded, then written: 250 us
-# an image on two cores; in blocks of 16 it is 290, with all three in turn 300, Pillow alone 250.
+# Re-acquiring Python's global lock is the bottleneck. Threads wait less if each does one kind of
+# work for a block of rows: read all, hash all, decode all, write all.
 ROWS_AT_ONCE = 64
 
 
@@ -49,31 +48,41 @@ def decode_records(
     """Decode all rows, hand them to `write(row, pixels)` and return their labels.
 
     Args:
-      splits: what to decode.
-      expected: SHA-256 of the records of each split, from the data set's metadata.
-      size: (height, width).
-      resample: name of the filter.
-      write: receives the index of a row and uint8 [n h w 3] from there on, from several threads.
-      show: show a progress bar.
+        splits: what to decode.
+        expected: SHA-256 of the records of each split, from the data set's metadata.
+        size: (height, width) in pixels.
+        resample: one of `decode.FILTERS`.
+        write: receives the number of a row and uint8 [n h w 3] from there on, from several
+            threads.
+        show: show a progress bar.
+
+    Returns:
+        `FIELDS` by name: path as text, the others int32, each [n].
 
     Raises:
-      UserError: a record is damaged: its hash or its image is wrong.
+        UserError: a record is damaged: its hash or its image is wrong.
     """
 
     def block(start: int) -> list[tuple[str, bytes, list]]:
         records = [splits[row] for row in range(start, min(start + ROWS_AT_ONCE, len(splits)))]
-        done = [(name, _digest(r), [r[label] for label in LABELS]) for name, r in records]
+        done = [
+            (name, prepared.record_digest(record), [record[field] for field in FIELDS])
+            for name, record in records
+        ]
         pixels = np.empty((len(records), *size, 3), np.uint8)
-        for place, (_, record) in enumerate(records):
-            pixels[place] = _pixels(splits.folder, record, size, resample)
+        for number, (_, record) in enumerate(records):
+            pixels[number] = _pixels(splits.folder, record, size, resample)
         write(start, pixels)
         return done
 
     starts = range(0, len(splits), ROWS_AT_ONCE)
     with progress_bar("decoding images", len(splits), show) as advance:
         columns = _collect(map_in_threads(block, starts), splits, expected, advance)
-    integers = {label: np.array(columns[label], np.int32) for label in LABELS[:-1]}
-    return {**integers, "path": np.array(columns["path"], np.str_)}
+    path, *numbers = FIELDS
+    return {
+        **{field: np.array(columns[field], np.int32) for field in numbers},
+        path: np.array(columns[path], np.str_),
+    }
 
 
 def _collect(
@@ -83,18 +92,19 @@ def _collect(
     advance: Callable[[int], None],
 ) -> dict[str, list]:
     hashes = {name: hashlib.sha256() for name in splits.names}
-    columns: dict[str, list] = {label: [] for label in LABELS}
+    columns: dict[str, list] = {field: [] for field in FIELDS}
     for block in blocks:
         for name, digest, values in block:
             hashes[name].update(digest)
-            for label, value in zip(LABELS, values, strict=True):
-                columns[label].append(value)
+            for field, value in zip(FIELDS, values, strict=True):
+                columns[field].append(value)
         advance(len(block))
     wrong = [name for name in splits.names if hashes[name].hexdigest() != expected[name]]
     if wrong:
         raise UserError(
             f"{splits.folder}: the records of {', '.join(wrong)} are not those that were written "
-            "(SHA-256 differs). Delete the folder and prepare the data set again"
+            "(SHA-256 differs). Delete the folder and prepare the data set again",
+            about=str(splits.folder),
         )
     return columns
 
@@ -107,10 +117,6 @@ def _pixels(
     except decode.BadImage as error:
         raise UserError(
             f"{folder}: the record of {record['path']} {error}. Delete the folder and prepare the "
-            "data set again"
+            "data set again",
+            about=str(folder),
         ) from None
-
-
-def _digest(record: dict[str, Any]) -> bytes:
-    keys = ("path", "identity", "camera", "modality", "image")
-    return prepared.record_digest(*(record[key] for key in keys))

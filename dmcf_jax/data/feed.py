@@ -1,6 +1,6 @@
-"""Batches for the step: gathered in device memory, or on the host with prefetch.
+"""Batches for the training step: gathered in device memory, or on the host with prefetch.
 
-Both draw the same rows by the same pure function, so their batches are equal bit for bit.
+Both draw the same rows by the same pure function, so their batches are bit-identical.
 """
 
 import itertools
@@ -18,7 +18,8 @@ from dmcf_jax.runtime.devices import by_row, replicated, shard
 
 # Share of a device's memory that training images may take when placement is 'auto'.
 IMAGE_SHARE = 0.35
-# Batches made ahead by the host feed; more only costs memory, since gathering is steady.
+# Batches that the host gathers ahead. More only cost memory: gathering takes about equally long
+# for every batch.
 PREFETCHED = 2
 STUCK_SECONDS = 120
 
@@ -29,7 +30,7 @@ def choose_placement(placement: str, nbytes: int, memory: int | None) -> str:
     Args:
         placement: 'device', 'host' or 'auto'.
         nbytes: size of the decoded training images.
-        memory: bytes of one device's memory, None where it is the host's own (CPU).
+        memory: bytes of one device's memory, None for a CPU, which computes in the host's.
     """
     if placement != "auto":
         return placement
@@ -42,41 +43,41 @@ def device_memory(device: jax.Device) -> int | None:
     return (statistics or {}).get("bytes_limit")
 
 
-class DeviceFeed:
-    """Images live on every device and the compiled step gathers its own batch.
+class DeviceLoader:
+    """Keeps all images on every device, where the compiled step gathers its own batch.
 
-    They are replicated: any device may want any row, and sharded images would cross the network
-    in every step.
+    They are replicated, not sharded: any device may need any row, and sharded images would cross
+    the network in every step.
     """
 
     def __init__(self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh):
         """Put `images` uint8 [n h w 3] and `table` on the devices of `mesh`."""
-        self._everywhere, self._rows = replicated(mesh), by_row(mesh)
+        self._everywhere, self._by_row = replicated(mesh), by_row(mesh)
         self._source = shard((images, table), self._everywhere)
         self._shape = (P, K)
 
     def batches(self, start: int) -> Iterator[tuple]:
-        """Yield the wrapped step's input for steps `start`, `start + 1`, ...: always the same."""
+        """Yield what the wrapped step takes at step `start`, `start + 1`, ...: always the same."""
         return itertools.repeat(self._source)
 
     def wrap_step(self, train_step: Callable) -> Callable:
-        """Return (state, source, keys) -> (state, metrics), to be jitted."""
+        """Return (state, source, keys) -> (state, metrics), to be jitted; source from `batches`."""
 
-        def wrapped(state, source, keys):
+        def step_with_images(state, source, keys):
             images, table = source
             rows = draw_batch(table, keys.sampling, state.step, *self._shape)
             # Every device draws all rows, a few numbers, and gathers its share of the images.
             rows = jax.lax.with_sharding_constraint(rows, self._everywhere)
             chosen = images[rows.visible], images[rows.infrared]
-            chosen = jax.lax.with_sharding_constraint(chosen, self._rows)
+            chosen = jax.lax.with_sharding_constraint(chosen, self._by_row)
             batch = PairBatch(*chosen, rows.labels)
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
-        return wrapped
+        return step_with_images
 
 
-class HostFeed:
-    """Images stay on the host; a thread gathers and sends batches ahead of the device.
+class HostLoader:
+    """Keeps images on the host, where a thread gathers batches and sends them ahead of the device.
 
     Each process draws the rows of the whole batch and gathers those of its own devices only.
     """
@@ -85,8 +86,8 @@ class HostFeed:
         self, images: np.ndarray, table: IdentityTable, P: int, K: int, mesh: Mesh, key: Array
     ):
         """Keep `images` uint8 [n h w 3], possibly memory-mapped; `key` is the sampling stream's."""
-        self._images, self._rows, self._everywhere = images, by_row(mesh), replicated(mesh)
-        # The CPU draws the rows, with the same bits as any device would.
+        self._images, self._by_row, self._everywhere = images, by_row(mesh), replicated(mesh)
+        # The CPU draws the rows: bit-identical to those that any device would draw.
         self._cpu = jax.local_devices(backend="cpu")[0]
         self._table, self._key = jax.device_put((table, key), self._cpu)
         self._draw = jax.jit(draw_batch, static_argnums=(3, 4))
@@ -96,7 +97,7 @@ class HostFeed:
         """Yield the batches of steps `start`, `start + 1`, ... as sharded device arrays."""
         return prefetch((self._batch(step) for step in itertools.count(start)), PREFETCHED)
 
-    def _batch(self, step):
+    def _batch(self, step: int) -> PairBatch:
         rows = self._draw(
             self._table, self._key, jax.device_put(np.int32(step), self._cpu), *self._shape
         )
@@ -104,32 +105,32 @@ class HostFeed:
         labels = shard(labels, self._everywhere)
         return PairBatch(self._gather(visible), self._gather(infrared), labels)
 
-    def _gather(self, rows):
-        """Return the images of `rows`, of which each device is sent its share."""
+    def _gather(self, rows: np.ndarray) -> jax.Array:
+        """Return the images of `rows` [b]; each device is sent its share of them."""
         shape = (len(rows), *self._images.shape[1:])
         return jax.make_array_from_callback(
-            shape, self._rows, lambda index: self._images[rows[index[0]]]
+            shape, self._by_row, lambda index: self._images[rows[index[0]]]
         )
 
     def wrap_step(self, train_step: Callable) -> Callable:
         """Return (state, batch, keys) -> (state, metrics), to be jitted."""
 
-        def wrapped(state, batch, keys):
+        def step_with_batch(state, batch, keys):
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
-        return wrapped
+        return step_with_batch
 
 
 def prefetch(items: Iterator, ahead: int) -> Iterator:
-    """Yield `items`, made by a thread up to `ahead` before they are asked for.
+    """Yield `items`, made by a thread, up to `ahead` of them in advance.
 
     Raises:
-        TimeoutError: naming the wait, when nothing came for `STUCK_SECONDS`.
+        TimeoutError: no item came for `STUCK_SECONDS`.
     """
     ready: queue.Queue = queue.Queue(ahead)
     stopped = threading.Event()
 
-    def produce():
+    def produce() -> None:
         try:
             for item in items:
                 while not stopped.is_set():
@@ -140,7 +141,7 @@ def prefetch(items: Iterator, ahead: int) -> Iterator:
                         continue
                 if stopped.is_set():
                     return
-        except BaseException as error:  # handed to the consumer, who raises it
+        except BaseException as error:  # passed to the consumer, which raises it
             ready.put((None, error))
 
     threading.Thread(target=produce, daemon=True, name="prefetch").start()
@@ -154,7 +155,7 @@ def prefetch(items: Iterator, ahead: int) -> Iterator:
         stopped.set()
 
 
-def _next_ready(ready):
+def _next_ready(ready: queue.Queue) -> tuple:
     try:
         return ready.get(timeout=STUCK_SECONDS)
     except queue.Empty:

@@ -1,6 +1,6 @@
 """P x K sampling: which images make batch number `step`, as a pure function of (key, step).
 
-There is nothing to save for a resume and nothing that differs between hosts or devices.
+A resumed run needs no saved state to draw the same batches, and all hosts draw the same.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,9 @@ class IdentityTable(NamedTuple):
     """Rows of the image store by class and modality; class c is the c-th smallest identity.
 
     Attributes:
-        rows: int32 [2 k m], store rows by modality, class and place, padded with 0.
-        counts: int32 [2 k], how many places are filled.
+        rows: int32 [2 k m], rows of the store: for each modality and class its m images, padded
+            with 0.
+        counts: int32 [2 k], how many of the m are images.
     """
 
     rows: Array
@@ -27,7 +28,7 @@ class IdentityTable(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Store rows of a batch of b = P K pairs: pair i shows one person in both modalities."""
+    """Rows of the store for b = P K pairs, int32 [b]; pair i is one person in both modalities."""
 
     visible: Array
     infrared: Array
@@ -35,7 +36,7 @@ class Batch(NamedTuple):
 
 
 class PairBatch(NamedTuple):
-    """Images of b pairs, uint8, and their classes; pair i shows one person twice."""
+    """Images of b pairs, uint8, and their classes; pair i shows one person in both modalities."""
 
     visible: UInt8[Array, "b h w 3"]
     infrared: UInt8[Array, "b h w 3"]
@@ -56,10 +57,11 @@ def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> Identi
     rows = {m: _rows_by_identity(identity, modality, m) for m in (VISIBLE, INFRARED)}
     classes = sorted(set(rows[VISIBLE]) & set(rows[INFRARED]))
     if len(classes) < P:
-        alone = ", ".join(f"{len(rows[m])} in {MODALITIES[m]}" for m in rows)
+        each = ", ".join(f"{len(rows[m])} in {MODALITIES[m]}" for m in rows)
         raise UserError(
             f"sampler.P is {P}, but only {len(classes)} identities have images in both modalities "
-            f"({alone}). Lower --config.sampler.P to at most {len(classes)} or train on more data."
+            f"({each}). Lower --config.sampler.P to at most {len(classes)} or train on more data.",
+            about="sampler.P",
         )
     most = max(len(rows[m][c]) for m in rows for c in classes)
     table = np.zeros((2, len(classes), most), np.int32)
@@ -71,7 +73,9 @@ def identity_table(identity: np.ndarray, modality: np.ndarray, P: int) -> Identi
     return IdentityTable(table, counts)
 
 
-def _rows_by_identity(identity, modality, wanted):
+def _rows_by_identity(
+    identity: np.ndarray, modality: np.ndarray, wanted: int
+) -> dict[int, list[int]]:
     rows: dict[int, list[int]] = {}
     for row in np.flatnonzero(modality == wanted):
         rows.setdefault(int(identity[row]), []).append(int(row))
@@ -89,13 +93,16 @@ def draw_batch(table: IdentityTable, key: Array, step: Int[Array, ""], P: int, K
         step: number of the batch.
     """
     identities, most = table.rows.shape[1:]
-    # One draw for everything: each random call costs XLA half a second of compilation.
-    luck = jax.random.uniform(jax.random.fold_in(key, step), (identities + 2 * P * most,))
-    classes = jnp.argsort(luck[:identities])[:P].astype(jnp.int32)
-    luck = luck[identities:].reshape(2, P, most)
+    # One draw for identities and images, since each random call is compiled separately.
+    draws = jax.random.uniform(jax.random.fold_in(key, step), (identities + 2 * P * most,))
+    # The P smallest of one random number for each identity are P identities without repetition.
+    classes = jnp.argsort(draws[:identities])[:P].astype(jnp.int32)
+    # [2 P m]: the same among the images of each identity, where padding comes last.
+    draws = draws[identities:].reshape(2, P, most)
     filled = jnp.arange(most)[None, None, :] < table.counts[:, classes][:, :, None]
-    places = jnp.argsort(jnp.where(filled, luck, jnp.inf), axis=2)
+    order = jnp.argsort(jnp.where(filled, draws, jnp.inf), axis=2)
+    # [2 P K]: with fewer than K images, start again from the first.
     turns = jnp.arange(K)[None, None, :] % table.counts[:, classes][:, :, None]
-    chosen = jnp.take_along_axis(places, turns, axis=2)
+    chosen = jnp.take_along_axis(order, turns, axis=2)
     rows = jnp.take_along_axis(table.rows[:, classes], chosen, axis=2).reshape(2, P * K)
     return Batch(rows[VISIBLE], rows[INFRARED], jnp.repeat(classes, K, total_repeat_length=P * K))

@@ -1,4 +1,4 @@
-"""Decoded images on disk: written whole or not at all, used only when every byte is as written.
+"""Decoded images on disk: written completely or not at all, and used only if unchanged.
 
 A cache is a folder with `images.npy` (uint8 [n h w 3]), `labels.npz` (no pickle) and
 `stamp.json`: what the images were made from, and the hash of both files.
@@ -17,21 +17,27 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8, UInt64
 
+from dmcf_jax.data.datasets.listing import FIELDS
 from dmcf_jax.runtime.files import sibling_folder
 from dmcf_jax.runtime.threads import map_in_threads
 
 ROWS = 64  # hashed at a time
-LABELS = ("identity", "camera", "modality", "path")
-# Writes rows [n h w 3] from the row of this number on.
+# Given the number of a row and pixels [n h w 3], writes n rows from that one on.
 Write = Callable[[int, np.ndarray], None]
 
 
 def read_cache(
     folder: Path, stamp: dict[str, Any], check_images: bool = True
 ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
-    """Return memory-mapped images and labels, or None where the cache is another's or damaged.
+    """Return memory-mapped images and labels, or None if the cache cannot be used.
 
-    `check_images` false skips hashing the images, for a cache written a moment ago.
+    Args:
+        stamp: what the images must have been made from.
+        check_images: hash the images; not needed for a cache that was just written.
+
+    Returns:
+        Images uint8 [n h w 3] and `FIELDS` by name, each [n]; None if the cache is missing, made
+        from something else or damaged.
     """
     try:
         written = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
@@ -41,7 +47,7 @@ def read_cache(
         if hashlib.sha256(labels_file).hexdigest() != written["labels_sha256"]:
             return None
         with np.load(folder / "labels.npz", allow_pickle=False) as file:
-            labels = {name: file[name] for name in LABELS}
+            labels = {name: file[name] for name in FIELDS}
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         if tuple(images.shape) != tuple(stamp["shape"]) or images.dtype != np.uint8:
             return None
@@ -68,16 +74,16 @@ def _digest(hashes: np.ndarray) -> str:
 def row_hashes(rows: UInt8[np.ndarray, "n ..."]) -> UInt64[np.ndarray, " n"]:
     """Return the dot product, modulo 2^64, of each image's 64-bit words with fixed odd weights.
 
-    Any damage within one word changes it, other damage all but surely does. It guards against
-    faulty disks, not against forgers, who could rewrite the stamp as well; it reads five times
-    as fast as SHA-256.
+    Any damage within one word changes it, other damage almost certainly does. It protects from
+    faulty disks, not from forgers, who could rewrite the stamp as well, and is much faster than
+    SHA-256.
     """
     flat = rows.reshape(len(rows), -1)
-    whole = flat.shape[1] // 8 * 8
+    in_words = flat.shape[1] // 8 * 8  # bytes
     weights = _weights(flat.shape[1] // 8 + 1)
     rest = np.zeros((len(rows), 8), np.uint8)
-    rest[:, : flat.shape[1] - whole] = flat[:, whole:]
-    words = np.dot(flat[:, :whole].view(np.uint64), weights[:-1])
+    rest[:, : flat.shape[1] - in_words] = flat[:, in_words:]
+    words = np.dot(flat[:, :in_words].view(np.uint64), weights[:-1])
     return words + rest.view(np.uint64)[:, 0] * weights[-1]
 
 
@@ -91,16 +97,16 @@ def write_cache(
     stamp: dict[str, Any],
     fill: Callable[[Write], dict[str, np.ndarray]],
 ) -> None:
-    """Write a cache beside `folder` and put it in its place when it is whole.
+    """Write a cache beside `folder` and rename it to `folder` when it is complete.
 
     Args:
-      folder: where the cache shall be; what is there is replaced.
-      stamp: what the images are made from; `stamp['shape']` is theirs.
-      fill: given `write(row, pixels)`, calls it for all rows, some consecutive ones [n h w 3]
-        at a time, from any thread and in any order, and returns the labels.
+        folder: the cache's; what is there is replaced.
+        stamp: what the images are made from; `stamp['shape']` is [n h w 3].
+        fill: given `write(row, pixels)`, calls it for all rows, some consecutive ones [n h w 3]
+            at a time, from any thread and in any order, and returns the labels.
 
     Raises:
-      OSError: no space, no permission. Nothing is left behind.
+        OSError: no space, no permission. Nothing is left behind.
     """
     with sibling_folder(folder) as made:
         digest, labels = _write_images(made / "images.npy", stamp["shape"], fill)
@@ -119,7 +125,7 @@ def _put_in_place(made: Path, folder: Path) -> None:
     try:
         os.rename(made, folder)
     except OSError:
-        # Another process may have built the same cache meanwhile; the caller reads and checks it.
+        # Another process may have built the same cache meanwhile; the caller checks it.
         if not (folder / "stamp.json").exists():
             raise
 
@@ -144,7 +150,7 @@ def _write_images(
 
 
 def _write_all(handle: int, data: memoryview, offset: int) -> None:
-    """Write at `offset`. A full disk is an OSError here; through a memory map it would kill us."""
+    """Write at `offset`. On a full disk this raises OSError; a memory map would crash."""
     while data:
         written = os.pwrite(handle, data, offset)
         data, offset = data[written:], offset + written

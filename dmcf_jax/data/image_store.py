@@ -1,8 +1,8 @@
 """Prepared records as decoded, resized uint8 images in memory-mapped arrays.
 
 The first call decodes into a cache on disk; later calls check its stamp and hash and map it,
-without importing TensorFlow Datasets. A cache that was made from anything else, by another
-version or that is damaged is made anew.
+without importing TensorFlow Datasets. A cache that is damaged, or was made from anything else or
+by another version, is made again.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from jaxtyping import Int32, Shaped, UInt8
 
 from dmcf_jax.data import decode, image_cache
 from dmcf_jax.data.records import prepared
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +26,11 @@ class ImageStore:
     """Decoded images of one or more splits; rows in record order, split after split.
 
     Attributes:
-      images: RGB, 0..255; read-only when memory-mapped.
-      identity: pid of the folder.
-      camera: SYSU-MM01 1..6; RegDB visible 1, thermal 2; LLCM 1..9.
-      modality: 0 visible, 1 infrared.
-      path: relative to the data set's root, with '/'.
+        images: RGB, 0..255; read-only when memory-mapped.
+        identity: number of the person, the folder's pid in published data sets.
+        camera: SYSU-MM01 1..6; RegDB visible 1, thermal 2; LLCM 1..9.
+        modality: 0 visible, 1 infrared.
+        path: relative to the data set's root, with '/'.
     """
 
     images: UInt8[np.ndarray, "n h w 3"]
@@ -61,57 +61,68 @@ def load_images(
     size: tuple[int, int],
     *,
     trial: int | None = None,
-    filter: str = "lanczos",
+    resample: str = "lanczos",
     cache_dir: str | Path | None = None,
     progress: bool | None = None,
 ) -> ImageStore:
     """Return the images of prepared `splits`, resized to `size`, from the cache or decoded.
 
     Args:
-      name: 'sysu_mm01', 'regdb' or 'llcm'.
-      data_dir: where `prepare_data.py` put it.
-      splits: for example ('train', 'val').
-      size: (height, width) in pixels.
-      trial: 1 to 10 for regdb, None for the others.
-      filter: 'lanczos', 'bicubic' or 'bilinear'.
-      cache_dir: where decoded images are kept; data_dir/cache by default.
-      progress: show a bar while decoding.
+        name: of a data set, see `DATASETS`.
+        data_dir: where prepared data sets are kept.
+        splits: for example ('train', 'val').
+        size: (height, width) in pixels.
+        trial: its number for a data set with trials, None for the others.
+        resample: 'lanczos', 'bicubic' or 'bilinear'.
+        cache_dir: where decoded images are kept; data_dir/cache by default.
+        progress: show a progress bar while decoding.
 
     Raises:
-      UserError: not prepared (with the command that prepares it), an unknown split, filter or
-        size, damaged records, or a cache that cannot be written.
+        UserError: the data set is not prepared (with the command that prepares it), an unknown
+            split, filter or size, damaged records, or a cache that cannot be written.
     """
-    facts = prepared.read_facts(name, data_dir, trial)
+    metadata = prepared.read_metadata(name, data_dir, trial)
     splits, size = tuple(splits), (int(size[0]), int(size[1]))
-    _check_arguments(name, facts, splits, size, filter)
+    _check_arguments(name, metadata, splits, size, resample)
     folder = _cache_folder(
-        Path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, filter
+        Path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, resample
     )
-    stamp = _stamp(name, facts, splits, size, filter)
-    found = image_cache.read_cache(folder, stamp)
-    if found is None:
+    stamp = _stamp(name, metadata, splits, size, resample)
+    cached = image_cache.read_cache(folder, stamp)
+    if cached is None:
         where = prepared.directory(name, data_dir, trial)
-        _fill(folder, stamp, where, facts, bool(progress))
-        found = image_cache.read_cache(folder, stamp, check_images=False)
-    if found is None:
+        _fill(folder, stamp, where, metadata, bool(progress))
+        cached = image_cache.read_cache(folder, stamp, check_images=False)
+    if cached is None:
         raise UserError(
-            f"{folder} was written but reads back otherwise: the disk is faulty or full"
+            f"{folder} was written but reads back differently: the disk is faulty or full",
+            about=str(folder),
         )
-    images, labels = found
-    return ImageStore(images, *(labels[label] for label in image_cache.LABELS))
+    images, labels = cached
+    return ImageStore(images, **labels)
 
 
 def _check_arguments(
-    name: str, facts: dict[str, Any], splits: tuple[str, ...], size: tuple[int, int], filter: str
+    name: str,
+    metadata: dict[str, Any],
+    splits: tuple[str, ...],
+    size: tuple[int, int],
+    resample: str,
 ) -> None:
-    known = tuple(facts["counts"])
-    problems = [f"split '{s}': {name} has {', '.join(known)}" for s in splits if s not in known]
+    known = tuple(metadata["counts"])
+    problems = [
+        Problem("splits", f"split '{split}': {name} has {', '.join(known)}")
+        for split in splits
+        if split not in known
+    ]
     if not splits or len(set(splits)) != len(splits):
-        problems.append(f"splits {splits}: name each once, at least one")
-    if filter not in decode.FILTERS:
-        problems.append(f"filter '{filter}': choose one of {', '.join(decode.FILTERS)}")
+        problems.append(Problem("splits", f"splits {splits}: name each once, at least one"))
+    if resample not in decode.FILTERS:
+        allowed = ", ".join(decode.FILTERS)
+        problems.append(Problem("resample", f"filter '{resample}': choose one of {allowed}"))
     if not all(1 <= side <= decode.MAX_SIDE for side in size):
-        problems.append(f"size {size}: height and width must be 1 to {decode.MAX_SIDE} pixels")
+        allowed = f"height and width must be 1 to {decode.MAX_SIDE} pixels"
+        problems.append(Problem("size", f"size {size}: {allowed}"))
     if problems:
         raise UserError.listing("images cannot be loaded:", problems)
 
@@ -122,48 +133,54 @@ def _cache_folder(
     trial: int | None,
     splits: tuple[str, ...],
     size: tuple[int, int],
-    filter: str,
+    resample: str,
 ) -> Path:
     config = f"_trial_{trial}" if trial else ""
-    title = f"{name}{config}_{'+'.join(splits)}_{size[0]}x{size[1]}_{filter}"
+    title = f"{name}{config}_{'+'.join(splits)}_{size[0]}x{size[1]}_{resample}"
     return cache_dir / re.sub(r"[^A-Za-z0-9_+]", "-", title)
 
 
 def _stamp(
-    name: str, facts: dict[str, Any], splits: tuple[str, ...], size: tuple[int, int], filter: str
+    name: str,
+    metadata: dict[str, Any],
+    splits: tuple[str, ...],
+    size: tuple[int, int],
+    resample: str,
 ) -> dict[str, Any]:
     """Return everything that the decoded images depend on."""
-    counts = [facts["counts"][split] for split in splits]
+    counts = [metadata["counts"][split] for split in splits]
     rows = sum(count["visible"] + count["infrared"] for count in counts)
     return {
         "dataset": name,
         "version": prepared.VERSION,
         "splits": list(splits),
-        "filter": filter,
+        "filter": resample,
         "counts": counts,
-        "records_sha256": [facts["records_sha256"][split] for split in splits],
+        "records_sha256": [metadata["records_sha256"][split] for split in splits],
         "shape": [rows, size[0], size[1], 3],
         "decoder": f"{decode.VERSION}, Pillow {PIL.__version__}",
     }
 
 
 def _fill(
-    folder: Path, stamp: dict[str, Any], where: Path, facts: dict[str, Any], show: bool
+    folder: Path, stamp: dict[str, Any], where: Path, metadata: dict[str, Any], show: bool
 ) -> None:
     """Decode the records that `stamp` names into the cache at `folder`."""
     from dmcf_jax.data.decode_records import Splits, decode_records
 
-    size = (stamp["shape"][1], stamp["shape"][2])
+    _, *size, _ = stamp["shape"]  # [n h w 3]
     splits = Splits(where, tuple(stamp["splits"]))
-    expected = facts["records_sha256"]
+    expected = metadata["records_sha256"]
 
     def fill(write: Callable[[int, np.ndarray], None]) -> dict[str, np.ndarray]:
-        return decode_records(splits, expected, size, stamp["filter"], write, show)
+        return decode_records(splits, expected, tuple(size), stamp["filter"], write, show)
 
     try:
         image_cache.write_cache(folder, stamp, fill)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror or error}); decoded images need "
-            f"{math.prod(stamp['shape']) / 1e9:.1f} GB: make room or choose another cache_dir"
+            f"{math.prod(stamp['shape']) / 1e9:.1f} GB: free some space or choose another "
+            "cache_dir",
+            about="cache_dir",
         ) from None

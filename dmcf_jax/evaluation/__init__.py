@@ -1,1 +1,1 @@
-"""Protocols, ranking and reports."""
+"""Embeddings and labels to metrics: protocols, ranking, results."""

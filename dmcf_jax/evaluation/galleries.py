@@ -15,10 +15,8 @@ import numpy as np
 from jaxtyping import Int
 
 from dmcf_jax import modality
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.permutations import CURE, Permutations
-
-DRAWS = ("all", "python-seeded", "official")
 
 
 @runtime_checkable
@@ -46,6 +44,7 @@ class Selection:
     shots: int | None = None
 
     def __str__(self) -> str:
+        """Return which images these are, for messages."""
         what = f"{modality.MODALITIES[self.modality]} images"
         if self.cameras:
             what += f" of cameras {', '.join(map(str, self.cameras))}"
@@ -64,13 +63,17 @@ class Directories:
 
 
 def directories(metadata: Metadata, selection: Selection) -> Directories:
-    """Return the directories that a selection is made from; UserError when there is none."""
+    """Return the directories that a selection is made from.
+
+    Raises:
+        UserError: the split has none of these images.
+    """
     chosen = np.asarray(metadata.modality) == selection.modality
     if selection.cameras is not None:
         chosen &= np.isin(metadata.camera, selection.cameras)
     rows = np.flatnonzero(chosen)
     if len(rows) == 0:
-        raise UserError(f"the protocol needs {selection}; the data have none")
+        raise UserError(f"the protocol needs {selection}; the data have none", about="protocol")
     identity, camera = np.asarray(metadata.identity)[rows], np.asarray(metadata.camera)[rows]
     order = np.lexsort((np.asarray(metadata.path)[rows].astype(str), camera, identity))
     rows, identity, camera = rows[order], identity[order], camera[order]
@@ -85,7 +88,11 @@ def select(
     trial: int,
     permutations: Permutations | None = None,
 ) -> Int[np.ndarray, " rows"]:
-    """Return the rows of one trial: id-major, or camera-major for 'official'."""
+    """Return the rows of one trial: in order of identity, or of camera for 'official'.
+
+    Raises:
+        UserError: for 'official', no permutations or those of other data.
+    """
     if selection.draw == "all":
         return available.rows
     if selection.draw == "python-seeded":
@@ -93,22 +100,26 @@ def select(
     return _draw_official(available, selection.shots, trial, permutations)
 
 
-def _draw_seeded(available, shots, trial):
-    # One private generator for a trial, and one call for each directory in order: any other use
-    # of the stream would give other galleries than the field's.
-    stream = random.Random(trial)
+def _draw_seeded(available: Directories, shots: int | None, trial: int) -> Int[np.ndarray, " rows"]:
+    # One private generator for a trial, and one call for each directory in order: any other order
+    # of calls would draw other galleries than the field's.
+    generator = random.Random(trial)
     drawn = []
     for rows in available.parts:
         if shots == 1:
-            drawn.append(stream.choice(rows))
+            drawn.append(generator.choice(rows))
         else:
-            drawn.extend(stream.sample(list(rows), min(shots, len(rows))))
+            drawn.extend(generator.sample(list(rows), min(shots, len(rows))))
     return np.array(drawn, dtype=np.int64)
 
 
-def _draw_official(available, shots, trial, permutations):
+def _draw_official(
+    available: Directories, shots: int | None, trial: int, permutations: Permutations | None
+) -> Int[np.ndarray, " rows"]:
     if permutations is None:
-        raise UserError(f"the official protocols need rand_perm_cam.mat.\n{CURE}")
+        raise UserError(
+            f"the official protocols need rand_perm_cam.mat.\n{CURE}", about="permutations"
+        )
     _check_counts(available, permutations)
     by_camera = sorted(
         zip(available.keys, available.parts, strict=True), key=lambda item: item[0][::-1]
@@ -120,22 +131,21 @@ def _draw_official(available, shots, trial, permutations):
     return np.concatenate(drawn)
 
 
-def _check_counts(available, permutations):
+def _check_counts(available: Directories, permutations: Permutations) -> None:
     problems = []
     for (identity, camera), rows in zip(available.keys, available.parts, strict=True):
         listed = permutations.images(camera, identity).shape[1]
         if listed != len(rows):
-            problems.append(
-                f"identity {identity}, camera {camera}: {len(rows)} images in the data, "
-                f"{listed} in the file"
-            )
+            about = f"identity {identity}, camera {camera}"
+            text = f"{about}: {len(rows)} images in the data, {listed} in the file"
+            problems.append(Problem(about, text))
     if problems:
-        shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
         raise UserError.listing(
             f"{permutations.path} does not belong to these data:",
-            shown,
-            "Stray or missing images change every draw; check the data, or use a python-seeded "
+            problems,
+            "Extra or missing images change every draw; check the data, or use a python-seeded "
             "protocol.",
+            at_most=10,
         )
 
 

@@ -1,4 +1,4 @@
-"""What stands first in each query's ranked list under a protocol, for people to look at."""
+"""The first images of each query's ranked list under a protocol, for people to look at."""
 
 import dataclasses
 
@@ -9,6 +9,8 @@ from dmcf_jax.evaluation.galleries import Metadata
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.evaluation.protocols import Protocol, queries_and_gallery
 from dmcf_jax.evaluation.ranking.ranking import rank_queries
+from dmcf_jax.evaluation.ranking.tile_kernels import hide_ignored
+from dmcf_jax.evaluation.ranking.top_k import top_k_of_tiles
 from dmcf_jax.runtime.devices import ranking_mesh
 
 QUERIES_AT_ONCE = 256
@@ -20,8 +22,8 @@ class Nearest:
 
     queries: the queries that have a relevant image.
     average_precision: of each, in (0, 1].
-    rows, scores: of the k nearest gallery images, best first; what the protocol ignores is left
-        out. Where a list is shorter than k, -1 and -infinity.
+    rows, scores: of the k nearest gallery images, best first, without what the protocol ignores.
+        Where a list is shorter than k, -1 and -infinity.
     right: whether each shows the query's person.
     """
 
@@ -44,12 +46,14 @@ def nearest(
     Args:
         embeddings: of unit length, one row for each image of the split.
     """
-    identity, camera = np.asarray(metadata.identity), np.asarray(metadata.camera)
-    queries, gallery = queries_and_gallery(protocol, metadata, 0, permutations)
+    # Numbered from 0, which fits the kernels' int32.
+    _, identity = np.unique(metadata.identity, return_inverse=True)
+    identity, camera = identity.astype(np.int32), np.asarray(metadata.camera)
+    queries, gallery = sides = queries_and_gallery(protocol, metadata, 0, permutations)
     ranked = rank_queries(
-        *(embeddings[rows] for rows in (queries, gallery)),
-        *(identity[rows] for rows in (queries, gallery)),
-        *(camera[rows] for rows in (queries, gallery)),
+        *(embeddings[rows] for rows in sides),
+        *(identity[rows] for rows in sides),
+        *(camera[rows] for rows in sides),
         ignore=protocol.ignore,
         # Of several processes only the one that writes the page calls this.
         devices=ranking_mesh(of_this_process=True),
@@ -60,20 +64,12 @@ def nearest(
     scores = np.empty((len(queries), k), np.float32)
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = slice(start, start + QUERIES_AT_ONCE)
-        tile = embeddings[queries[part]] @ embeddings[gallery].T
-        tile[_ignored(protocol.ignore, identity, camera, queries[part], gallery)] = -np.inf
-        order = np.argsort(-tile, axis=1, kind="stable")[:, :k]
-        scores[part] = np.take_along_axis(tile, order, axis=1)
-        rows[part] = gallery[order]
-    rows[np.isneginf(scores)] = -1
+        labels = [
+            values[side] for side in (queries[part], gallery) for values in (identity, camera)
+        ]
+        distances = -(embeddings[queries[part]] @ embeddings[gallery].T)
+        visible = hide_ignored(distances, *labels, np.int32(-1), protocol.ignore)
+        scores[part], found = top_k_of_tiles([(0, len(gallery), -visible)], k)
+        rows[part] = np.where(found < 0, -1, gallery[found])
     right = (identity[rows] == identity[queries][:, None]) & (rows >= 0)
     return Nearest(queries, ranked.average_precision[ranked.valid], rows, scores, right)
-
-
-def _ignored(rule, identity, camera, queries, gallery) -> np.ndarray:
-    """Return which gallery images each query ignores [q g]; see `tile_kernels.IGNORE_RULES`."""
-    asked, found = camera[queries][:, None], camera[gallery][None, :]
-    if rule == "cam3-cam2":
-        return (asked == 3) & (found == 2)
-    same = identity[queries][:, None] == identity[gallery][None, :]
-    return same & (asked == found) & (rule == "same-identity-same-camera")

@@ -20,6 +20,7 @@ were computed with: the drawn infrared images query all visible images.
 
 import dataclasses
 import difflib
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Int
@@ -28,17 +29,6 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, Selection, directories, select
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
-
-# What papers report, evaluated when no protocol is named.
-DEFAULT_PROTOCOLS = {
-    "regdb": ("regdb/visible-to-thermal", "regdb/thermal-to-visible"),
-    "sysu_mm01": (
-        "sysu_mm01/all/single/python-seeded",
-        "sysu_mm01/indoor/single/python-seeded",
-    ),
-    "llcm": ("llcm/infrared-to-visible", "llcm/visible-to-infrared"),
-    "own": ("plain/visible-to-infrared", "plain/infrared-to-visible"),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +65,18 @@ def list_protocols() -> list[Protocol]:
 
 
 def find_protocol(name: str) -> Protocol:
-    """Return the protocol called `name`; a UserError suggests the nearest names."""
+    """Return the protocol called `name`.
+
+    Raises:
+        UserError: there is none, with the most similar names.
+    """
     if name in _PROTOCOLS:
         return _PROTOCOLS[name]
     near = difflib.get_close_matches(name, _PROTOCOLS, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise UserError(f"no protocol is called {name!r}. {hint}All: {', '.join(_PROTOCOLS)}")
+    raise UserError(
+        f"no protocol is called {name!r}. {hint}All: {', '.join(_PROTOCOLS)}", about=name
+    )
 
 
 def queries_and_gallery(
@@ -93,9 +89,14 @@ def queries_and_gallery(
 
     Rows are in order of identity, camera, path; an official gallery in order of camera, identity,
     draw. The trial matters to drawn selections only.
+
+    Raises:
+        UserError: no such trial, or the split lacks the images.
     """
     if not 0 <= trial < protocol.trials:
-        raise UserError(f"trial {trial}: {protocol.name} has trials 0..{protocol.trials - 1}")
+        raise UserError(
+            f"trial {trial}: {protocol.name} has trials 0..{protocol.trials - 1}", about="trial"
+        )
     query_rows, gallery_rows = (
         select(selection, directories(metadata, selection), trial, permutations)
         for selection in (protocol.queries, protocol.gallery)
@@ -103,7 +104,7 @@ def queries_and_gallery(
     return query_rows, gallery_rows
 
 
-def _sysu_mm01():
+def _sysu_mm01() -> Iterator[Protocol]:
     cameras = {"all": (1, 2, 4, 5), "indoor": (1, 2)}
     for mode in ("all", "indoor"):
         for shots in (1, 10):
@@ -121,7 +122,7 @@ def _sysu_mm01():
                 )
 
 
-def _regdb():
+def _regdb() -> Iterator[Protocol]:
     for query, name in ((VISIBLE, "visible-to-thermal"), (INFRARED, "thermal-to-visible")):
         for suffix, cmc in (("", "image"), ("/unique-id", "identity")):
             yield Protocol(
@@ -135,7 +136,7 @@ def _regdb():
             )
 
 
-def _llcm():
+def _llcm() -> Iterator[Protocol]:
     for query in (INFRARED, VISIBLE):
         name = f"llcm/{_direction(query)}"
         yield Protocol(
@@ -161,7 +162,7 @@ def _llcm():
     )
 
 
-def _plain():
+def _plain() -> Iterator[Protocol]:
     for query in (VISIBLE, INFRARED):
         yield Protocol(
             name=f"plain/{_direction(query)}",
@@ -172,7 +173,7 @@ def _plain():
         )
 
 
-def _direction(query):
+def _direction(query: int) -> str:
     return f"{MODALITIES[query]}-to-{MODALITIES[1 - query]}"
 
 

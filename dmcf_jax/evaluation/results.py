@@ -1,7 +1,8 @@
-"""What an evaluation leaves behind: JSON, a table, the CMC curve as data and as a figure.
+"""Results of an evaluation: as a dictionary, pooled over models, as a table and as CSV.
 
-A result is a plain dict, so that what was read back from a file and what was just computed are
-the same thing. Metrics are fractions in files and percent in tables.
+A result is a plain dict, so that a computed one and one read from a file are the same thing.
+Metrics are fractions in files and percent in tables. Every standard deviation is the sample
+standard deviation (n - 1) over trials.
 """
 
 import csv
@@ -12,14 +13,17 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 import dmcf_jax
-from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult
+from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
+from dmcf_jax.evaluation.protocols import Protocol
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.runtime.files import write_atomically
 
+# Ranks that tables show and that recorded results are compared at.
 RANKS = (1, 5, 10, 20)
+# Fields in which results must agree to be averaged.
 MUST_AGREE = ("protocol", "definition", "options", "metric", "max_rank")
 
 
@@ -36,9 +40,7 @@ def result_as_dict(
     Args:
         step: of the checkpoint that made the embeddings; None where there is none.
         chosen_by: how that step was chosen, such as 'last' or 'best rank-1 on test (marked)'.
-        extra: further facts for the file, such as the data set's own metadata.
-
-    Standard deviations are those of the trials at hand (divisor n, as numpy.std).
+        extra: further fields of the file, such as the data set's metadata.
     """
     trials = [_trial_as_dict(trial) for trial in result.trials]
     return {
@@ -55,7 +57,7 @@ def result_as_dict(
     }
 
 
-def _definition(protocol):
+def _definition(protocol: Protocol) -> dict:
     definition = dataclasses.asdict(protocol)
     del definition["name"]
     for side in ("queries", "gallery"):
@@ -64,7 +66,7 @@ def _definition(protocol):
     return definition
 
 
-def _trial_as_dict(trial):
+def _trial_as_dict(trial: TrialResult) -> dict:
     metrics = trial.metrics
     return {
         "trial": trial.trial,
@@ -79,27 +81,47 @@ def _trial_as_dict(trial):
     }
 
 
-def _averages(trials):
-    curves = np.array([list(trial["cmc"].values()) for trial in trials])
-    averages = {}
-    for name, average in (("mean", np.mean), ("std", np.std)):
-        curve = {str(k): float(v) for k, v in enumerate(average(curves, axis=0), start=1)}
-        averages[name] = {"cmc": curve} | {
-            field: float(average([trial[field] for trial in trials])) for field in ("mAP", "mINP")
-        }
-    return averages
+def _averages(trials: Sequence[Mapping]) -> dict:
+    curves = mean_and_deviation([list(trial["cmc"].values()) for trial in trials])
+    others = {
+        field: mean_and_deviation([trial[field] for trial in trials]) for field in ("mAP", "mINP")
+    }
+    return {
+        name: {"cmc": {str(k): float(value) for k, value in enumerate(curves[i], start=1)}}
+        | {field: float(values[i]) for field, values in others.items()}
+        for i, name in enumerate(("mean", "std"))
+    }
+
+
+def mean_and_deviation(
+    values: Sequence[float] | Sequence[Sequence[float]] | Float[np.ndarray, "n *shape"],
+) -> tuple[Float[np.ndarray, "*shape"] | np.floating, Float[np.ndarray, "*shape"] | np.floating]:
+    """Return the mean of `n` values, or of `n` rows, and their sample standard deviation (n - 1).
+
+    The deviation of a single value is 0.
+    """
+    values = np.asarray(values, np.float64)
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
+    return values.mean(axis=0), deviation
+
+
+def title(result: Mapping) -> str:
+    """Return a result's name: its protocol, then what departs from plain ranking."""
+    return ", ".join([result["protocol"], *result["options"]])
 
 
 def pool_trials(paths: Sequence[str | os.PathLike]) -> dict:
     """Return one result from several files of the same protocol, as for RegDB's ten models.
 
-    Trials are put in order, mean and standard deviation taken over all of them. Raises UserError
-    for files that cannot be read, differ in protocol or options, or repeat a trial.
+    Mean and standard deviation are over all trials, which are put in order.
+
+    Raises:
+        UserError: files that cannot be read, differ in protocol or options, or repeat a trial.
     """
     results = [read_result(path) for path in paths]
     if not results:
-        raise UserError("no result files to pool")
-    problems = _differences(paths, results) + _repeated_trials(paths, results)
+        raise UserError("no result files to pool", about="pool")
+    problems = differences(paths, results) + _repeated_trials(paths, results)
     if problems:
         raise UserError.listing("these results cannot be pooled:", problems)
     trials = sorted((t for r in results for t in r["trials"]), key=lambda trial: trial["trial"])
@@ -117,70 +139,82 @@ def pool_trials(paths: Sequence[str | os.PathLike]) -> dict:
     }
 
 
-def _differences(paths, results):
+def differences(paths: Sequence[str | os.PathLike], results: Sequence[Mapping]) -> list[Problem]:
+    """Return how results differ from the first in what must agree to average them, by path."""
     first = results[0]
     return [
-        f"{path}: {name} is {_short(result[name])}, in {paths[0]} {_short(first[name])}"
+        Problem(
+            os.fspath(path),
+            f"{path}: {name} is {_short(result[name])}, in {paths[0]} {_short(first[name])}",
+        )
         for path, result in zip(paths[1:], results[1:], strict=True)
         for name in MUST_AGREE
         if result[name] != first[name]
     ]
 
 
-def _short(value):
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _repeated_trials(paths, results):
+def _repeated_trials(
+    paths: Sequence[str | os.PathLike], results: Sequence[Mapping]
+) -> list[Problem]:
     seen, problems = {}, []
     for path, result in zip(paths, results, strict=True):
         for trial in result["trials"]:
             if trial["trial"] in seen:
-                problems.append(f"{path}: trial {trial['trial']}, as in {seen[trial['trial']]}")
+                text = f"{path}: trial {trial['trial']}, as in {seen[trial['trial']]}"
+                problems.append(Problem(os.fspath(path), text))
             seen.setdefault(trial["trial"], path)
     return problems
 
 
 def read_result(path: str | os.PathLike) -> dict:
-    """Read a result file; UserError where it is not one."""
+    """Read a result file.
+
+    Raises:
+        UserError: it cannot be read, or is not the result of one evaluation.
+    """
+    name = os.fspath(path)
     try:
         with open(path, encoding="utf-8") as file:
             result = json.load(file)
     except (OSError, ValueError) as error:
-        raise UserError(f"{os.fspath(path)} cannot be read as a result: {error}") from None
-    wanted = {*MUST_AGREE, "package", "checkpoint", "trials"}
-    missing = sorted(wanted - set(result)) if isinstance(result, dict) else sorted(wanted)
+        raise UserError(f"{name} cannot be read as a result: {error}", about=name) from None
+    fields = {*MUST_AGREE, "package", "checkpoint", "trials"}
+    missing = sorted(fields - set(result)) if isinstance(result, dict) else sorted(fields)
     if missing:
-        raise UserError(f"{os.fspath(path)} is no single result: it lacks {', '.join(missing)}")
+        raise UserError(f"{name} is no single result: it lacks {', '.join(missing)}", about=name)
     return result
 
 
 def markdown_table(results: Sequence[Mapping]) -> str:
-    """Return a pipe table of means in percent, with the standard deviation of several trials."""
-    ranks = [f"rank-{k}" for k in RANKS]
-    header = ["protocol", "trials", *ranks, "mAP", "mINP"]
+    """Return a pipe table of means in percent, with the deviation of several trials after a ±."""
+    several = any(len(result["trials"]) > 1 for result in results)
+    name = "protocol (± sample standard deviation, n - 1)" if several else "protocol"
+    header = [name, "trials", *(f"rank-{k}" for k in RANKS), "mAP", "mINP"]
     rows = [header, [":--", *["--:"] * (len(header) - 1)]]
     for result in results:
-        name = ", ".join([result["protocol"], *result["options"]])
         cells = [_cell(result, field) for field in (*RANKS, "mAP", "mINP")]
-        rows.append([name, str(len(result["trials"])), *cells])
+        rows.append([title(result), str(len(result["trials"])), *cells])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def _cell(result, field):
+def _cell(result: Mapping, field: str | int) -> str:
     mean, spread = (100 * _value(result[name], field) for name in ("mean", "std"))
     return f"{mean:.2f} ± {spread:.2f}" if len(result["trials"]) > 1 else f"{mean:.2f}"
 
 
-def _value(metrics, field):
+def _value(metrics: Mapping, field: str | int) -> float:
     if isinstance(field, str):
         return metrics[field]
     return metrics["cmc"][str(min(field, len(metrics["cmc"])))]
 
 
 def cmc_csv(result: Mapping) -> str:
-    """Return the CMC curve as CSV: rank, mean, standard deviation, and each trial's value."""
+    """Return the CMC curve as CSV: rank, mean, standard deviation (n - 1), each trial's value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     trials = result["trials"]
@@ -189,23 +223,3 @@ def cmc_csv(result: Mapping) -> str:
         averages = [result[name]["cmc"][rank] for name in ("mean", "std")]
         writer.writerow([rank, *averages, *(trial["cmc"][rank] for trial in trials)])
     return text.getvalue()
-
-
-def write_report(result: Mapping, folder: str | os.PathLike, name: str | None = None) -> list[str]:
-    """Write `<name>.json`, `.md`, `.csv`, `.png` and `.svg` under `folder`; return the paths.
-
-    `name` is the protocol's by default, so a result lies at `<folder>/sysu_mm01/all/...json`.
-    Each file appears whole or not at all.
-    """
-    from dmcf_jax.evaluation.cmc_figure import cmc_figure  # matplotlib takes a second to load
-
-    stem = os.path.join(os.fspath(folder), name or result["protocol"])
-    contents = {
-        ".json": (json.dumps(result, indent=2) + "\n").encode(),
-        ".md": markdown_table([result]).encode(),
-        ".csv": cmc_csv(result).encode(),
-        **cmc_figure([result]),
-    }
-    for suffix, content in contents.items():
-        write_atomically(stem + suffix, content, "Name another folder.")
-    return [stem + suffix for suffix in contents]

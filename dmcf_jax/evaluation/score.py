@@ -1,4 +1,4 @@
-"""Official scores of embeddings or distances that anyone made, from one `.npz` file.
+"""Official scores of embeddings or distances from any model, from one `.npz` file.
 
 Arrays of the file: `query_features [q, d]`, `query_ids [q]`, `query_cameras [q]`,
 `gallery_features [g, d]`, `gallery_ids [g]`, `gallery_cameras [g]`. Cameras are needed where the
@@ -12,9 +12,9 @@ import zlib
 
 import numpy as np
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
-from dmcf_jax.evaluation.ranking.distances import (
+from dmcf_jax.evaluation.ranking.checks import (
     METRICS,
     embedding_problems,
     matrix_problems,
@@ -22,17 +22,17 @@ from dmcf_jax.evaluation.ranking.distances import (
 )
 from dmcf_jax.evaluation.ranking.ranking import (
     LONGEST_CURVE,
+    Metrics,
     rank_distances,
     rank_queries,
     summarise,
 )
 
-# Ignore rule and CMC kind. A full protocol name is accepted too.
+# Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
+# accepted too.
 FAMILIES = {
-    "plain": ("none", "image"),
-    "sysu_mm01": ("cam3-cam2", "identity"),
-    "regdb": ("none", "image"),
-    "llcm": ("same-identity-same-camera", "identity"),
+    protocol.name.split("/")[0]: (protocol.ignore, protocol.cmc)
+    for protocol in reversed(list_protocols())
 }
 SIDES = ("query", "gallery")
 UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -57,9 +57,10 @@ def score(
             it is read in blocks.
         metric: cosine or euclidean; of no effect with `distances`.
 
-    Raises UserError that lists everything wrong with the files and choices.
+    Raises:
+        UserError: with everything that is wrong with the files and choices.
     """
-    problems = _choice_problems(features, protocol, metric, max_rank)
+    problems = _choice_problems(features, metric, max_rank)
     arrays = _read_arrays(features, distances is None, problems) if features else {}
     matrix = _read_matrix(distances, problems) if distances else None
     ignore, cmc = _rules(protocol, problems)
@@ -77,7 +78,7 @@ def score(
     return _as_json(protocol, summarise(ranked, max_rank))
 
 
-def _as_json(protocol, metrics):
+def _as_json(protocol: str, metrics: Metrics) -> dict:
     return {
         "protocol": protocol,
         "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
@@ -89,29 +90,33 @@ def _as_json(protocol, metrics):
     }
 
 
-def _choice_problems(features, protocol, metric, max_rank):
+def _choice_problems(features: str | None, metric: str, max_rank: int) -> list[Problem]:
     problems = []
     if not features:
-        problems.append("--features is missing: the .npz file with identities and features")
+        text = "--features is missing: the .npz file with identities and features"
+        problems.append(Problem("--features", text))
     if metric not in METRICS:
-        problems.append(f"--metric={metric}: must be one of {', '.join(METRICS)}")
+        text = f"--metric={metric}: must be one of {', '.join(METRICS)}"
+        problems.append(Problem("--metric", text))
     if not 1 <= max_rank <= LONGEST_CURVE:
-        problems.append(f"--max_rank={max_rank}: must be between 1 and {LONGEST_CURVE}")
+        text = f"--max_rank={max_rank}: must be between 1 and {LONGEST_CURVE}"
+        problems.append(Problem("--max_rank", text))
     return problems
 
 
-def _rules(protocol, problems):
+def _rules(protocol: str, problems: list[Problem]) -> tuple[str, str]:
     if protocol in FAMILIES:
         return FAMILIES[protocol]
     if protocol in (known.name for known in list_protocols()):
         found = find_protocol(protocol)
         return found.ignore, found.cmc
-    problems.append(f"--protocol={protocol}: must be one of {', '.join(FAMILIES)} or a full name")
+    text = f"--protocol={protocol}: must be one of {', '.join(FAMILIES)} or a full name"
+    problems.append(Problem("--protocol", text))
     return FAMILIES["plain"]
 
 
-def _read_arrays(path, with_features, problems):
-    """Return the arrays that could be read; note what could not."""
+def _read_arrays(path: str, with_features: bool, problems: list[Problem]) -> dict[str, np.ndarray]:
+    """Return the arrays that could be read; add what could not to `problems`."""
     wanted = [f"{side}_{kind}" for side in SIDES for kind in ("features", "ids", "cameras")]
     if not with_features:
         wanted = [name for name in wanted if not name.endswith("features")]
@@ -120,31 +125,40 @@ def _read_arrays(path, with_features, problems):
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return _unpack(archive, path, wanted, problems)
-            problems.append(f"{path}: one array, not an .npz archive of named arrays")
+            _add(problems, path, "one array, not an .npz archive of named arrays")
     except UNREADABLE as error:
-        problems.append(f"{path}: {_reason(error)}")
+        _add(problems, path, _reason(error))
     return {}
 
 
-def _unpack(archive, path, wanted, problems):
+def _add(problems: list[Problem], about: str, text: str | None) -> None:
+    """Add a problem about a file or an array, if there is one."""
+    if text:
+        problems.append(Problem(about, f"{about}: {text}"))
+
+
+def _unpack(
+    archive: np.lib.npyio.NpzFile, path: str, wanted: list[str], problems: list[Problem]
+) -> dict[str, np.ndarray]:
     arrays = {}
     for name in wanted:
         if name not in archive.files:
             if not name.endswith("cameras"):
-                problems.append(f"{path}: {name} is missing (it has {archive.files})")
+                text = f"{path}: {name} is missing (it has {archive.files})"
+                problems.append(Problem(name, text))
             continue
         try:
             if problem := _bomb(archive.zip, name):
-                problems.append(f"{name}: {problem}")
+                _add(problems, name, problem)
                 continue
             arrays[name] = archive[name]
         except UNREADABLE as error:
-            problems.append(f"{name}: {_reason(error)}")
+            _add(problems, name, _reason(error))
     return arrays
 
 
-def _bomb(archive, name):
-    """Say that an array would not fit into memory: a small file may unpack to any size."""
+def _bomb(archive: zipfile.ZipFile, name: str) -> str | None:
+    """Return a problem if an array does not fit in memory: a small file may unpack to any size."""
     size = archive.getinfo(f"{name}.npy").file_size
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory:
@@ -152,54 +166,61 @@ def _bomb(archive, name):
     return None
 
 
-def _read_matrix(path, problems):
+def _read_matrix(path: str, problems: list[Problem]) -> np.ndarray:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except UNREADABLE as error:
-        problems.append(f"{path}: {_reason(error)}")
+        _add(problems, path, _reason(error))
         return np.empty((0, 0))
     if not isinstance(matrix, np.ndarray):
         matrix.close()
-        problems.append(f"{path}: an archive, where one .npy array [queries, gallery] is expected")
+        _add(problems, path, "an archive, where one .npy array [queries, gallery] is expected")
         return np.empty((0, 0))
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
-        problems.append(f"{path}: {_described(matrix)}, expected real numbers [queries, gallery]")
+        _add(problems, path, f"{_described(matrix)}, expected real numbers [queries, gallery]")
         return np.empty((0, 0))
-    problems.extend(f"{path}: {problem}" for problem in matrix_problems(matrix))
+    for problem in matrix_problems(matrix):
+        _add(problems, path, problem.text)
     return matrix
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     text = str(error)
     if "allow_pickle" in text or "Python objects" in text:
         return "holds pickled Python objects, which can run code and are never loaded"
     return f"cannot be read ({type(error).__name__}: {text})"
 
 
-def _described(array):
+def _described(array: np.ndarray) -> str:
     return f"{array.dtype} of shape {list(array.shape)}"
 
 
-def _check_labels(arrays, matrix, ignore, problems):
-    """Check identities and cameras, and turn them into int64."""
+def _check_labels(
+    arrays: dict[str, np.ndarray],
+    matrix: np.ndarray | None,
+    ignore: str,
+    problems: list[Problem],
+) -> None:
+    """Check identities and cameras, and convert them to int64."""
     for side in SIDES:
         ids = arrays.get(f"{side}_ids")
         for kind in ("ids", "cameras"):
             name = f"{side}_{kind}"
             if name in arrays:
                 problem = _label_problem(arrays[name], kind, ids)
-                problems.extend([f"{name}: {problem}"] if problem else [])
+                _add(problems, name, problem)
                 if not problem:
                     arrays[name] = arrays[name].astype(np.int64)
             elif kind == "cameras" and ignore != "none" and arrays:
-                problems.append(f"{name} is missing: the protocol ignores images by camera")
+                text = f"{name} is missing: the protocol ignores images by camera"
+                problems.append(Problem(name, text))
     if matrix is not None and matrix.size:
         _check_shape(matrix, arrays, problems)
 
 
-def _label_problem(labels, kind, ids):
+def _label_problem(labels: np.ndarray, kind: str, ids: np.ndarray | None) -> str | None:
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        return f"{_described(labels)}, expected one list of whole numbers"
+        return f"{_described(labels)}, expected one list of integers"
     if len(labels) == 0:
         return "empty"
     if ids is not None and ids.ndim == 1 and len(labels) != len(ids):
@@ -211,34 +232,36 @@ def _label_problem(labels, kind, ids):
     return f"{labels.max()} is too large" if labels.max() > limit else None
 
 
-def _check_shape(matrix, arrays, problems):
+def _check_shape(
+    matrix: np.ndarray, arrays: dict[str, np.ndarray], problems: list[Problem]
+) -> None:
     for side, number in zip(SIDES, matrix.shape, strict=True):
         ids = arrays.get(f"{side}_ids")
         if ids is not None and ids.ndim == 1 and len(ids) != number:
-            problems.append(
-                f"distances of shape {list(matrix.shape)} for {len(ids)} {side} identities"
-            )
+            text = f"distances of shape {list(matrix.shape)} for {len(ids)} {side} identities"
+            problems.append(Problem("--distances", text))
 
 
-def _check_features(arrays, metric, problems):
-    """Check features and turn them into float32."""
+def _check_features(arrays: dict[str, np.ndarray], metric: str, problems: list[Problem]) -> None:
+    """Check features and convert them to float32."""
     for side in SIDES:
         name = f"{side}_features"
         if name not in arrays:
             continue
         features, ids = arrays[name], arrays.get(f"{side}_ids")
         if features.ndim != 2 or features.dtype.kind not in "fiu" or 0 in features.shape:
-            problems.append(f"{name}: {_described(features)}, expected real numbers [n, d]")
+            _add(problems, name, f"{_described(features)}, expected real numbers [n, d]")
             continue
         if ids is not None and ids.ndim == 1 and len(ids) != len(features):
-            problems.append(f"{name}: {len(features)} rows for {len(ids)} {side}_ids")
+            _add(problems, name, f"{len(features)} rows for {len(ids)} {side}_ids")
         with np.errstate(over="ignore"):
             arrays[name] = features.astype(np.float32, copy=False)
         problems.extend(embedding_problems(squared_norms(arrays[name]), name, metric))
-    widths = {side: arrays[f"{side}_features"].shape[1:] for side in SIDES
-              if f"{side}_features" in arrays}  # fmt: skip
-    if len(widths) == 2 and widths["query"] != widths["gallery"]:
-        problems.append(
-            f"query_features have shape {list(arrays['query_features'].shape)}, gallery_features "
-            f"{list(arrays['gallery_features'].shape)}: the second sizes must be equal"
+    shapes = [list(arrays[f"{side}_features"].shape) for side in SIDES
+              if f"{side}_features" in arrays]  # fmt: skip
+    if len(shapes) == 2 and shapes[0][1:] != shapes[1][1:]:
+        text = (
+            f"query_features have shape {shapes[0]}, gallery_features {shapes[1]}: the second "
+            "sizes must be equal"
         )
+        problems.append(Problem("gallery_features", text))

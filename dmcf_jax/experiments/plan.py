@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.config.read import read_config
 from dmcf_jax.config.validate import validate
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_ROWS, WHOLE
 from dmcf_jax.runs.collection import run_folder
 
@@ -57,7 +57,7 @@ class Run:
 
     def protocols(self) -> tuple[str, ...]:
         """Return the protocols by which it is evaluated."""
-        return DEFAULT_PROTOCOLS[self.config.data.name]
+        return DATASETS[self.config.data.name].protocols
 
 
 def _command(verb: str) -> list[str]:
@@ -115,16 +115,17 @@ def _paper_rows(table: int) -> tuple[str, ...]:
 
 
 def _trials(data: str, trials: tuple[int, ...]) -> tuple[int | None, ...]:
-    if data == "sysu_mm01":
-        if trials:
-            raise UserError(
-                f"--trials={','.join(map(str, trials))}: SYSU-MM01 has one split of identities; "
-                "its ten trials are draws of the gallery, which every evaluation makes. Leave it "
-                "out, or vary --seeds",
-                about="--trials",
-            )
-        return (None,)
-    return trials or ((1,) if data == "synthetic" else tuple(range(1, 11)))
+    if data == "synthetic":
+        return trials or (1,)
+    dataset = DATASETS[data]
+    if trials and dataset.trials is None:
+        raise UserError(
+            f"--trials={','.join(map(str, trials))}: {dataset.title} has one split of identities; "
+            "its ten trials are draws of the gallery, which every evaluation makes. Leave it "
+            "out, or vary --seeds",
+            about="--trials",
+        )
+    return trials or dataset.trial_numbers
 
 
 def _row(name: str, data: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ class RunStatus:
 
     Attributes:
         step: of its latest checkpoint.
-        steps: of the whole training.
+        steps: of the complete training.
         evaluated: whether all results of the last step are there.
     """
 

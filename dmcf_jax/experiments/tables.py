@@ -1,16 +1,16 @@
 """Tables of evaluated runs, as Markdown and as CSV.
 
-Values are percent: the mean over the runs of a row (its seeds and splits) and the standard
-deviation (divisor n - 1). A row of one run, as on SYSU-MM01, has those of its galleries instead.
+Values are percent: the mean over the runs of a row (its seeds and splits) and the sample standard
+deviation (n - 1). A row of one run, as on SYSU-MM01, has those of its galleries instead.
 """
 
 import csv
 import dataclasses
 import io
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 
+from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.status import result_file
 from dmcf_jax.methods.dmcf.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
@@ -94,7 +94,8 @@ def _percent(metrics: dict, measure: str) -> float:
 
 
 def _average(values: Sequence[float]) -> Cell:
-    return Cell(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+    mean, deviation = mean_and_deviation(values)
+    return Cell(float(mean), float(deviation) if len(values) > 1 else None)
 
 
 def _paper(name: str, results: dict, protocol: str) -> Scores | None:

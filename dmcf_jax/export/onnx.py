@@ -1,14 +1,17 @@
-"""A run as ONNX: visible.onnx and infrared.onnx, for any program with an ONNX runtime.
+"""ONNX export, an optional format: visible.onnx and infrared.onnx, for any ONNX runtime.
 
-Each takes `images`, uint8 [b h w 3] of any b, h and w, and gives `embeddings`, float32 [b d] of
-unit length; resizing and normalising are inside. The computation is float32 whatever the run's.
+The converter jax2onnx requires an older orbax-checkpoint than dmcf_jax, so that no extra of this
+package can install it; docs/export.md describes an environment for it.
+
+Each file takes `images`, uint8 [b h w 3] of any b, h and w, and returns `embeddings`, float32
+[b d] of unit length. The computation is float32 whatever the run's dtype.
 """
 
 import contextlib
 import importlib.util
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,8 @@ import numpy as np
 from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
-from dmcf_jax.export.stablehlo import make_embed, verify
+from dmcf_jax.export.embed_function import make_embed
+from dmcf_jax.export.verify import verify
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
@@ -27,71 +31,72 @@ from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.files import atomic_path
 
 OPSET = 18
-INSTALL = """\
-python -m venv onnx_env
-onnx_env/bin/pip install -c constraints.txt -e . onnx onnx-ir onnxruntime
-onnx_env/bin/pip install --no-deps jax2onnx==0.17.1"""
+INSTALL = "pip install onnx onnx-ir onnxruntime && pip install --no-deps jax2onnx==0.17.1"
 
 
 def require_converter() -> None:
-    """Refuse an environment that cannot write ONNX, before anything is loaded."""
+    """Refuse an environment that cannot write ONNX, before anything is loaded.
+
+    Raises:
+        UserError: jax2onnx or onnxruntime is not installed.
+    """
     missing = [name for name in ("jax2onnx", "onnxruntime") if not importlib.util.find_spec(name)]
     if missing:
         raise UserError(
-            f"--format=onnx needs {' and '.join(missing)}, which this environment lacks. jax2onnx "
-            "asks for an older orbax-checkpoint than this library, so make an environment of its "
-            f"own:\n{INSTALL}\nand use onnx_env/bin/python for this command."
+            f"--format=onnx needs {' and '.join(missing)}. Install dmcf_jax in a new environment, "
+            f"then, as described in docs/export.md:\n{INSTALL}",
+            about="--format",
         )
 
 
-def export_onnx(trained: TrainedModel, folder: Path) -> None:
-    """Write both files, only once onnxruntime gives the network's embeddings with them.
+def export_onnx(trained: TrainedModel, path: Path) -> None:
+    """Write both files to the folder `path`, after their embeddings were verified.
 
     Raises:
-        UserError: if jax2onnx or onnxruntime is missing, or a file embeds otherwise.
+        UserError: the converter is missing, or a file does not reproduce the run.
     """
     require_converter()
     model = float32_model(trained)
     with contextlib.ExitStack() as stack:
-        places = {
+        files = {
             name: stack.enter_context(
-                atomic_path(folder / f"{name}.onnx", "Name another place with --out.")
+                atomic_path(path / f"{name}.onnx", "Name another place with --out.")
             )
             for name in MODALITIES
         }
-        for modality, place in places.items():
-            place.write_bytes(_convert(trained, model, modality).SerializeToString())
-        verify(load_onnx(places), trained, model)
+        for modality, file in files.items():
+            file.write_bytes(_convert(trained, model, modality).SerializeToString())
+        verify(load_onnx(files), trained, model)
 
 
 def float32_model(trained: TrainedModel) -> DMCF:
-    """Return the run's network in float32, in a form that converts.
+    """Return the run's network in float32 and in the form that converts.
 
-    'library' does not: its 4-D window becomes a MaxPool over four axes, onnxruntime has three.
+    The form 'library' does not: its 4-D window becomes a MaxPool over four axes, and onnxruntime
+    supports three.
     """
     config = trained.config.copy_and_resolve_references()
     config.dtype = "float32"
     return build_model(config, trained.model.identities, form="product")
 
 
-def load_onnx(places: dict[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:
+def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:
     """Return embed(images, modality) computed by onnxruntime with the file of each modality."""
-    import onnxruntime
+    import onnxruntime  # optional
 
     sessions = {
-        name: onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"])
-        for name, place in places.items()
+        name: onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        for name, file in files.items()
     }
     return lambda images, modality: sessions[modality].run(None, {"images": images})[0]
 
 
-def _convert(trained, model, modality) -> Any:
-    for name in ("jax2onnx", "onnx_ir"):
-        # Plugins for libraries that are not used here complain that these are not installed.
-        logging.getLogger(name).setLevel(logging.ERROR)
-    import jax2onnx
+def _convert(trained: TrainedModel, model: DMCF, modality: str) -> Any:
+    import jax2onnx  # optional
     import onnx
 
+    for name in ("jax2onnx", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # warns of plugins that are not needed
     weights = leaves_by_path(jax.tree.map(jnp.asarray, trained.variables))
     embed = make_embed(trained, model, modality)
     converted = jax2onnx.to_onnx(
@@ -102,8 +107,8 @@ def _convert(trained, model, modality) -> Any:
         input_names=["images"],
         output_names=["embeddings"],
     )
-    # Notes on shapes in between, some of them in another axis order; runtimes infer their own.
+    # Shapes of intermediate values, some with another order of axes; runtimes infer their own.
     del converted.graph.value_info[:]
-    facts = {"config": json.dumps(flatten(trained.config)), "step": str(trained.step)}
-    onnx.helper.set_model_props(converted, facts)
+    metadata = {"config": json.dumps(flatten(trained.config)), "step": str(trained.step)}
+    onnx.helper.set_model_props(converted, metadata)
     return converted

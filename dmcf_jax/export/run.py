@@ -1,49 +1,59 @@
-"""Exporting a run in one of the formats, and where the files go."""
+"""Export a run in one of the formats: what the `export` command calls."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from dmcf_jax.config.build import build_model
 from dmcf_jax.export.onnx import export_onnx, require_converter
 from dmcf_jax.export.stablehlo import export_stablehlo
 from dmcf_jax.export.torch import export_torch
 from dmcf_jax.runs.load import TrainedModel, load_trained
 from dmcf_jax.runtime.console import log_time
 
-PLACES = {"stablehlo": "dmcf.stablehlo.zip", "onnx": "onnx", "torch": "torch"}
+
+class ExportFormat(NamedTuple):
+    """How to write a run.
+
+    Attributes:
+        default_name: of the file or folder, in `<workdir>/export`.
+        write: takes the run and the path, and verifies what it wrote.
+    """
+
+    default_name: str
+    write: Callable[[TrainedModel, Path], None]
+
+
+FORMATS = {
+    "stablehlo": ExportFormat("dmcf.stablehlo.zip", export_stablehlo),
+    "onnx": ExportFormat("onnx", export_onnx),
+    "torch": ExportFormat("torch", export_torch),
+}
 
 
 def export_run(
     workdir: str | Path,
-    format: str,
+    export_format: str,
     out: str | Path | None = None,
     *,
     step: int | None = None,
     best: bool = False,
 ) -> Path:
-    """Write a run as 'stablehlo' (one file), 'onnx' or 'torch' (folders); return where it is.
+    """Write a run and return the path of the file (stablehlo) or folder (onnx, torch).
 
     Args:
-        out: by default the place of `PLACES` in `<workdir>/export`.
+        export_format: a key of `FORMATS`.
+        out: where to write; by default `<workdir>/export/<default_name>`.
         step, best: which checkpoint, see `load_trained`.
 
     Raises:
-        UserError: for a missing run or checkpoint, a format that cannot be written, and files
-            that do not give back what the run gives.
+        UserError: there is no run or no such checkpoint, the format's packages are missing, or
+            the export does not reproduce the run.
     """
-    if format == "onnx":
+    chosen = FORMATS[export_format]
+    if export_format == "onnx":
         require_converter()
     trained = load_trained(workdir, step, best)
-    path = Path(out) if out else Path(workdir) / "export" / PLACES[format]
+    path = Path(out) if out else Path(workdir) / "export" / chosen.default_name
     with log_time(f"writing and verifying {path}"):
-        _write(trained, format, path)
+        chosen.write(trained, path)
     return path
-
-
-def _write(trained: TrainedModel, format: str, path: Path) -> None:
-    if format == "torch":
-        export_torch(trained.model, trained.variables, path)
-    elif format == "onnx":
-        export_onnx(trained, path)
-    else:
-        portable = build_model(trained.config, trained.model.identities, form="library")
-        export_stablehlo(trained, path, portable)

@@ -1,4 +1,4 @@
-"""A run as files for PyTorch: each stream under torchvision's names, and the heads.
+"""PyTorch export: each stream under torchvision's names, and the heads.
 
 visible.safetensors   the stream of visible images, as torchvision's ResNet
 infrared.safetensors  the stream of infrared images
@@ -12,35 +12,34 @@ import numpy as np
 from safetensors import safe_open
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.levels import STAGES
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.weights.imagenet import load_resnet
+from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.weights.read import read_weights, write_safetensors
 from dmcf_jax.weights.torch_names import from_torch, to_torch
 
-# Metadata: parts that both modalities share; the files of both streams hold them.
+FILES = (*MODALITIES, "heads")
+# Metadata: names of the parts that both modalities share and that both files contain.
 SHARED = "shared_parts"
 
 
-def export_torch(model: DMCF, variables: dict, folder: Path) -> None:
-    """Write the three files and read both streams back against `variables`.
+def export_torch(trained: TrainedModel, path: Path) -> None:
+    """Write the three files to the folder `path` and read them back.
 
     Raises:
-        UserError: if a file that was read back differs.
+        UserError: a file cannot be written, or a number that was read back differs.
     """
-    variables = jax.device_get(variables)
+    variables = jax.device_get(trained.variables)
     shared = sorted(variables["params"].get("shared", {}))
-    facts = {SHARED: " ".join(shared), "format": "pt"}
-    for modality in MODALITIES:
-        path = folder / f"{modality}.safetensors"
-        write_safetensors(path, to_torch(one_stream(variables, modality)), facts)
-        _verify(model, variables, modality, path)
-    heads = {
-        collection: {name: part for name, part in tree.items() if name.startswith(("heads", "log"))}
-        for collection, tree in variables.items()
-    }
-    write_safetensors(folder / "heads.safetensors", to_torch(heads), facts)
+    metadata = {SHARED: " ".join(shared), "format": "pt"}
+    parts = {modality: one_stream(variables, modality) for modality in MODALITIES}
+    for name, part in (parts | {"heads": _heads(variables)}).items():
+        write_safetensors(path / f"{name}.safetensors", to_torch(part), metadata)
+    same = jax.tree.map(np.array_equal, read_export(path), variables)
+    if not all(jax.tree.leaves(same)):
+        raise UserError(
+            f"verification failed: the files in {path} differ from the run. Check the disk.",
+            about=str(path),
+        )
 
 
 def one_stream(variables: dict, modality: str) -> dict:
@@ -51,13 +50,26 @@ def one_stream(variables: dict, modality: str) -> dict:
     }
 
 
+def _heads(variables: dict) -> dict:
+    """Return the variables that belong to no stream: heads and the levels' log variances."""
+    return {
+        collection: {name: part for name, part in tree.items() if name.startswith(("heads", "log"))}
+        for collection, tree in variables.items()
+    }
+
+
 def read_export(folder: Path) -> dict:
-    """Return the variables of a DMCF from the files of `export_torch`."""
-    missing = [
-        name for name in (*MODALITIES, "heads") if not (folder / f"{name}.safetensors").exists()
-    ]
+    """Return the variables of a DMCF from the files of `export_torch`.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    missing = [name for name in FILES if not (folder / f"{name}.safetensors").exists()]
     if missing:
-        raise UserError(f"{folder} lacks {', '.join(missing)} (.safetensors). Export it again.")
+        raise UserError(
+            f"{folder} lacks {', '.join(missing)} (.safetensors). Export the run again.",
+            about=str(folder),
+        )
     with safe_open(folder / "visible.safetensors", "np") as file:
         shared = ((file.metadata() or {}).get(SHARED) or "").split()
     variables = from_torch(read_weights(folder / "heads.safetensors"))
@@ -68,12 +80,3 @@ def read_export(folder: Path) -> dict:
                 owner = "shared" if name in shared else modality
                 variables[collection].setdefault(owner, {})[name] = part
     return variables
-
-
-def _verify(model, variables, modality, path):
-    """Read a stream back; every number must be the same."""
-    parts = STAGES[: STAGES.index(model.levels[-1]) + 1]
-    back = load_resnet(path, model.stage_sizes, model.width, parts)
-    same = jax.tree.map(np.array_equal, back, one_stream(variables, modality))
-    if not all(jax.tree.leaves(same)):
-        raise UserError(f"{path} differs from the run after writing it. Is the disk sound?")

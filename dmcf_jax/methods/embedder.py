@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int, UInt8
 
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import IMAGENET, InputForm, prepare_input
 from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.runtime import compiler_options
@@ -23,26 +23,34 @@ class Embedder:
     embeddings are thrown away.
     """
 
-    def __init__(self, model: DMCF, mesh: Mesh, batch_size: int, flip: bool = False):
+    def __init__(
+        self,
+        model: DMCF,
+        mesh: Mesh,
+        batch_size: int,
+        flip: bool = False,
+        form: InputForm = IMAGENET,
+    ):
         """Compile nothing yet.
 
         Args:
             mesh: devices; `batch_size` is rounded up to a multiple of their number.
             flip: add the embedding of the mirror image before normalising.
+            form: of the network's input.
         """
         self._everywhere = replicated(mesh)
         self._batch_size = -(-batch_size // mesh.size) * mesh.size
         self._rows = by_row(mesh)
-        self._embed = [self._jitted(model, name, flip, mesh) for name in MODALITIES]
+        self._embed = [self._jitted(model, name, flip, mesh, form) for name in MODALITIES]
         self._programs = {}
 
     @staticmethod
-    def _jitted(model, modality, flip, mesh):
+    def _jitted(model, modality, flip, mesh, form):
         def embed(variables, images):
             def one_view(view):
                 return model.apply(variables, view, modality, method="embed")
 
-            images = normalise(images)
+            images = prepare_input(images, form)
             embeddings = one_view(images)
             if flip:
                 embeddings = unit_length(embeddings + one_view(images[:, :, ::-1]))
@@ -103,9 +111,9 @@ class Embedder:
     def _in_flight(self, start, batches):
         """Yield what `start` makes of each batch, in order, with the next one on its way.
 
-        One device gets its batches from two threads: on two cores that takes 0.93 of the time,
-        since while one batch is in a part of one thread the other keeps both busy. On several,
-        programs that talk to each other must start in the same order everywhere.
+        One device gets its batches from two threads: while one batch is in a single-threaded
+        part, the other keeps the cores busy. On several devices, programs with collectives must
+        start in the same order everywhere.
         """
         if self._rows.mesh.size == 1:
             yield from map_in_threads(lambda batch: np.asarray(start(batch)), batches, threads=2)

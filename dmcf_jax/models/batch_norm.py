@@ -15,8 +15,8 @@ class BatchNorm(nn.Module):
     """PyTorch's batch norm: parameters `scale` and `bias`, statistics `mean` and `var` [c].
 
     The output is x * factor + shift. Flax's own writes (x - mean) * factor + bias, for which XLA
-    keeps x - mean until the gradient, one more copy of every map: the whole method's training step
-    takes 0.93 of its time this way on two cores.
+    keeps x - mean until the gradient: one more copy of every map and a slower training step
+    (docs/performance.md#batch-norm).
 
     Statistics are float32 at least, whatever `dtype`. The running variance is the biased one,
     PyTorch's the unbiased: they differ by n / (n - 1) with n the number of values for a channel.

@@ -1,7 +1,8 @@
 """Convolution and max pooling with PyTorch's padding, in the form that the backend runs fastest.
 
 This is the one place where a form is chosen. All forms give the same values up to the order of
-float32 sums; `tests/models/test_convolution.py` holds them against each other.
+float32 sums; `tests/models/test_convolution.py` compares them. Which one is faster where was
+measured: docs/performance.md#convolutions.
 """
 
 from functools import partial
@@ -17,14 +18,11 @@ from jaxtyping import Array, Float
 from dmcf_jax.models.pointwise import pointwise
 from dmcf_jax.models.winograd import winograd
 
-# Input channels from which a convolution gains as a product on CPU, in its forward pass. On two
-# cores [8, 9, 5, 512] takes 5.5 ms against 10.9, [8, 9, 5, 256] 7.6 against 4.3.
+# Input channels from which a convolution is faster as a matrix product on CPU (forward pass).
 DEEP = 512
 
-# Input channels from which, below DEEP, a 3x3 convolution at stride 1 gains by Winograd's products:
-# [16, 36, 18, 64] takes 3.0 ms against 4.4, [16, 18, 9, 128] 3.0 against 4.0, [16, 9, 5, 256] 3.6
-# against 4.5; the whole network lost 4 % by them at 512. With gradients, 8 rows take 5.9 ms against
-# 8.7, 6.5 against 7.9, 8.2 against 7.9, and the whole step 0.91 of its time.
+# Input channels from which, below DEEP, a 3x3 convolution at stride 1 is faster by Winograd's
+# products on CPU, forwards and backwards.
 WINOGRAD = 64
 
 
@@ -34,13 +32,12 @@ def convolve(
     """Convolve `x` with a square odd `kernel`, padded by (s - 1) / 2 on each side as in PyTorch.
 
     Args:
-        form: 'library' hands everything to XLA's convolution (right on GPU and TPU);
-            'product' writes as matrix products what gains by it (right on CPU).
+        form: 'library' hands everything to XLA's convolution (for GPU and TPU); 'product' writes
+            as matrix products what is faster that way on CPU.
     """
     if form == "library":
         return _library(x, kernel, stride)
     if kernel.shape[0] == 1:
-        # With gradients, [32, 24, 12, 96] to 48 channels: 4.0 ms against 11.2 on two cores.
         return pointwise(x[:, ::stride, ::stride], kernel[0, 0])
     if _gains_by_winograd(x, kernel, stride):
         return winograd(x, kernel)
@@ -50,7 +47,7 @@ def convolve(
 
 
 def _gains_by_winograd(x, kernel, stride):
-    # In bfloat16 the sums of inputs would cost digits.
+    # Not in bfloat16: the sums of inputs would lose digits.
     suits = kernel.shape[0] == 3 and stride == 1 and x.dtype == jnp.float32
     return suits and WINOGRAD <= kernel.shape[2] < DEEP
 
@@ -68,12 +65,7 @@ def _library(x, kernel, stride):
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _spatial(x, kernel, stride):
-    """Convolve by the faster form forwards and by products backwards.
-
-    XLA's own gradients of convolutions are slow on CPU: at [8, 36, 18, 64] with a 3x3 kernel
-    16.8 and 7.0 ms for kernel and input, as products 7.8 and 4.6; at [8, 5, 3, 512] 11.9 and
-    14.6 against 5.8 and 4.5.
-    """
+    """Convolve by the faster form; the gradients are products: XLA's own are slow on CPU."""
     form = _patch_product if kernel.shape[2] >= DEEP else _library
     return form(x, kernel, stride)
 
@@ -93,9 +85,7 @@ _spatial.defvjp(_spatial_forward, _spatial_backward)
 def _stem(x, kernel):
     """Convolve 7x7 at stride 2 by XLA's convolution, with gradients by four products.
 
-    With gradients, [32, 96, 48, 3] to 16 channels takes 8.2 ms against 12.8 by its 49 shifts, and
-    half of the compilation, which is a tenth of the demo's; [8, 144, 72, 3] to 64 channels 9.3
-    against 8.6.
+    Four products compile in half the time of 49 shifted ones and are about as fast.
     """
     return _library(x, kernel, 2)
 
@@ -158,8 +148,7 @@ def max_pool_3x3(x: Float[Array, "n h w c"], form: str) -> Float[Array, "n y x c
 def _half_maxima(x, axis):
     """Maxima of three neighbours at stride 2 along one axis, out of pairs and their left sides.
 
-    Only reshapes and shifts, so the gradient needs no scatter: 2.3 ms at [32, 48, 24, 24] for
-    both axes against 6.9 as nine shifted maxima.
+    Only reshapes and shifts, so the gradient needs no scatter, unlike nine shifted maxima.
     """
     low = jnp.finfo(x.dtype).min
 

@@ -29,10 +29,10 @@ def draw_normals(
 ) -> Float[Array, " n"]:
     """Return as many standard normal numbers as the kernels of `shapes` have values.
 
-    They are the same wherever they are drawn: on one device, or as `sharding` says.
+    The numbers are the same on one device and with any `sharding`.
     """
     leaves = jax.tree_util.tree_leaves_with_path(shapes)
-    total = sum(leaf.size for path, leaf in leaves if _start_of(path_name(path)) == "normal")
+    total = sum(leaf.size for path, leaf in leaves if _is_kernel(path_name(path)))
     draw = jax.jit(
         lambda data: jax.random.normal(wrap_key_data(data), (total,)), out_shardings=sharding
     )
@@ -57,20 +57,20 @@ def variables_from_normals(
         ValueError: naming the parameters without a rule, where `own_variables` is not given.
     """
     paths = [path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(shapes)]
-    unknown = [path for path in paths if _start_of(path) is None]
-    if unknown and own_variables is None:
-        raise ValueError(f"no rule how these parameters start: {', '.join(unknown)}")
-    own = leaves_by_path(own_variables()) if unknown else {}
+    unknown = [path for path in paths if not _is_kernel(path) and _constant_of(path) is None]
+    own = {}
+    if unknown:
+        if own_variables is None:
+            raise ValueError(f"no rule how these parameters start: {', '.join(unknown)}")
+        own = leaves_by_path(own_variables())
     used = 0
 
     def make(path: tuple, leaf: jax.ShapeDtypeStruct) -> Array:
         nonlocal used
         name = path_name(path)
-        start = _start_of(name)
-        if start is None:
-            return own[name]
-        if start != "normal":
-            return jnp.full(leaf.shape, start, leaf.dtype)
+        if not _is_kernel(name):
+            constant = _constant_of(name)
+            return own[name] if constant is None else jnp.full(leaf.shape, constant, leaf.dtype)
         used, begin = used + leaf.size, used
         deviation = _deviation(name, leaf.shape)
         return deviation * normals[begin : begin + leaf.size].reshape(leaf.shape)
@@ -78,9 +78,8 @@ def variables_from_normals(
     return jax.tree_util.tree_map_with_path(make, shapes)
 
 
-# How a parameter starts, by the last part of its path: 'normal' or a constant.
-_STARTS = {
-    "kernel": "normal",
+# What a parameter that is no kernel starts with, by the last part of its path.
+_CONSTANTS = {
     "scale": 1.0,
     "bias": 0.0,
     "mean": 0.0,
@@ -89,8 +88,12 @@ _STARTS = {
 }
 
 
-def _start_of(name: str) -> str | float | None:
-    return _STARTS.get(name.rpartition("/")[2])
+def _constant_of(name: str) -> float | None:
+    return _CONSTANTS.get(name.rpartition("/")[2])
+
+
+def _is_kernel(name: str) -> bool:
+    return name.endswith("/kernel")
 
 
 def _deviation(name: str, shape: tuple[int, ...]) -> float:

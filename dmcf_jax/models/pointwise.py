@@ -6,7 +6,6 @@ from jaxtyping import Array, Float
 def pointwise(x: Float[Array, "*n c"], matrix: Float[Array, "c o"]) -> Float[Array, "*n o"]:
     """Multiply the channels of `x` by `matrix`.
 
-    As one product of two matrices: written `x @ matrix`, the gradients at [8, 36, 18, 64] in
-    Winograd's form take 9.2 ms instead of 7.3 on two cores.
+    As one product of two matrices: the gradients of `x @ matrix` on more axes are slower.
     """
     return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[-1])

@@ -1,7 +1,7 @@
 """ResNet with bottlenecks, equal to torchvision's ResNet-50 number for number.
 
 Parts carry torchvision's names (`conv1`, `bn1`, `layer1_0/conv1`, ...; a dot becomes `_` between
-stage and block), so that the table in `dmcf_jax/weights/imagenet.py` stays short. Paddings are
+stage and block), so that the table in `dmcf_jax/weights/torch_names.py` stays short. Paddings are
 written out: XLA's 'SAME' differs from PyTorch's at stride 2.
 """
 
@@ -101,6 +101,3 @@ class ResNet(nn.Module):
             )
             x = block(x, train)
         return x
-
-
-ResNet50 = partial(ResNet, stage_sizes=(3, 4, 6, 3), width=64)

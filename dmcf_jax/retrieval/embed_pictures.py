@@ -7,7 +7,7 @@ import numpy as np
 
 from dmcf_jax.data import decode
 from dmcf_jax.data.datasets.own_table import OwnRow
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.retrieval.embedding_set import (
     TEXTS,
     EmbeddingSet,
@@ -17,17 +17,16 @@ from dmcf_jax.retrieval.embedding_set import (
     write_manifest,
     write_shard,
 )
-from dmcf_jax.retrieval.model import BATCH, LoadedModel
+from dmcf_jax.retrieval.model import BATCH, FeatureExtractor
 from dmcf_jax.retrieval.picture_list import ImageList
 from dmcf_jax.runtime.console import log, progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
 
 SHARD_ROWS = 8192
-Pixels = np.ndarray | str
 
 
-def embed_files(
-    model: LoadedModel,
+def embed_pictures(
+    model: FeatureExtractor,
     images: ImageList,
     out: str | Path,
     *,
@@ -35,13 +34,13 @@ def embed_files(
     shard_rows: int = SHARD_ROWS,
     show: bool = False,
 ) -> EmbeddingSet:
-    """Embed `images` into the folder `out`, from where it stands, and return what is there.
+    """Embed `images` into the folder `out` and return the embeddings in it.
 
-    Shards that are there are kept, so a call that was cut short is continued by the same call.
+    Shards that exist are kept, so the same call again resumes an interrupted one.
 
     Args:
         skip_bad: leave out pictures that cannot be read and list them in the manifest.
-        shard_rows: pictures to a file; memory grows with it.
+        shard_rows: pictures of a shard; memory grows with it.
         show: show progress.
 
     Raises:
@@ -49,17 +48,17 @@ def embed_files(
             that holds embeddings of another model or of other pictures.
     """
     folder = Path(out)
-    about = {
+    listed = {
         "root": str(images.root),
         "count": len(images.rows),
         "sha256": images.digest(),
     }
-    manifest = new_manifest(model, about, shard_rows)
-    _claim(folder, manifest)
+    manifest = new_manifest(model, listed, shard_rows)
+    _begin_or_resume(folder, manifest)
     if read_manifest(folder)["complete"]:
         return EmbeddingSet(folder)
     starts = range(0, len(images.rows), shard_rows)
-    bad: list[str] = []
+    bad: list[Problem] = []
     with progress_bar("embedding", len(images.rows), show) as advance:
         for number, start in enumerate(starts):
             rows = images.rows[start : start + shard_rows]
@@ -71,29 +70,33 @@ def embed_files(
         raise UserError.listing(
             f"{len(bad)} of {len(images.rows)} pictures cannot be read:",
             bad,
-            "Mend or remove them, or add --skip_bad; what is embedded is kept and not done again.",
+            "Correct or remove them, or add --skip_bad; finished embeddings are kept.",
         )
     _finish(folder, manifest)
     return EmbeddingSet(folder)
 
 
-def _claim(folder: Path, manifest: dict) -> None:
-    """Begin a folder, or make sure that it was begun by the same model and pictures."""
-    there = read_manifest(folder)
-    if there is None:
+def _begin_or_resume(folder: Path, manifest: dict) -> None:
+    """Begin a folder, or check that it was begun with the same model and pictures."""
+    existing = read_manifest(folder)
+    if existing is None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"--out={folder} exists and holds something else; name a new folder")
+            text = f"--out={folder} exists and holds other files; name a new folder"
+            raise UserError(text, about="--out")
         write_manifest(folder, manifest)
         return
     differing = [
-        f"{title}: {_short(there[name][key])} there, {_short(manifest[name][key])} now"
+        Problem(
+            title,
+            f"{title}: {_short(existing[name][key])} there, {_short(manifest[name][key])} now",
+        )
         for title, name, key in (
             ("model", "model", "fingerprint"),
             ("folder of the pictures", "images", "root"),
             ("number of pictures", "images", "count"),
             ("list of pictures", "images", "sha256"),
         )
-        if there[name][key] != manifest[name][key]
+        if existing[name][key] != manifest[name][key]
     ]
     if differing:
         raise UserError.listing(
@@ -101,8 +104,9 @@ def _claim(folder: Path, manifest: dict) -> None:
             differing,
             "They must not mix: name another --out, or delete the folder.",
         )
-    if there["shard_rows"] != manifest["shard_rows"]:
-        raise UserError(f"--out={folder} was begun with {there['shard_rows']} pictures to a shard")
+    if existing["shard_rows"] != manifest["shard_rows"]:
+        text = f"--out={folder} was begun with {existing['shard_rows']} pictures in each shard"
+        raise UserError(text, about="--out")
 
 
 def _short(value: object) -> str:
@@ -111,59 +115,64 @@ def _short(value: object) -> str:
 
 
 def _make_shard(
-    model: LoadedModel,
+    model: FeatureExtractor,
     images: ImageList,
     rows: list[OwnRow],
     folder: Path,
     number: int,
     skip_bad: bool,
     advance: Callable[[int], None],
-) -> list[str]:
-    """Embed one shard and write it, unless pictures are bad and not to be skipped: name them."""
+) -> list[Problem]:
+    """Embed and write one shard; return its unreadable pictures instead if not to be skipped."""
     embeddings = np.empty((len(rows), model.dimension), np.float32)
     reasons: dict[int, str] = {}
-    for places, pixels, modality in _batches(model, images, rows, reasons, advance):
-        embeddings[places] = model.embed_pixels(pixels, modality)
-    bad = [f"{rows[place].path}: {reason}" for place, reason in sorted(reasons.items())]
-    if bad and not skip_bad:
-        return bad
-    good = [place for place in range(len(rows)) if place not in reasons]
-    _refuse_unusable(embeddings, rows, good)
-    texts = {name: _texts(getattr(rows[place], name) for place in good) for name in TEXTS}
+    for indices, pixels, modality in _batches(model, images, rows, reasons, advance):
+        embeddings[indices] = model.embed_pixels(pixels, modality)
+    if reasons and not skip_bad:
+        bad = [(rows[index].path, reason) for index, reason in sorted(reasons.items())]
+        return [Problem(path, f"{path}: {reason}") for path, reason in bad]
+    good = [index for index in range(len(rows)) if index not in reasons]
+    _refuse_nan(embeddings, rows, good)
+    texts = {name: _texts(getattr(rows[index], name) for index in good) for name in TEXTS}
     skipped = sorted(reasons)
     write_shard(
         shard_path(folder, number),
         {
             "embedding": embeddings[good],
             **texts,
-            "skipped_path": _texts(rows[place].path for place in skipped),
-            "skipped_reason": _texts(reasons[place] for place in skipped),
+            "skipped_path": _texts(rows[index].path for index in skipped),
+            "skipped_reason": _texts(reasons[index] for index in skipped),
         },
     )
     return []
 
 
 def _batches(
-    model: LoadedModel,
+    model: FeatureExtractor,
     images: ImageList,
     rows: list[OwnRow],
     reasons: dict[int, str],
     advance: Callable[[int], None],
 ) -> Iterator[tuple[list[int], np.ndarray, str]]:
-    """Yield (places in `rows`, pixels, modality) batch by batch; bad ones go to `reasons`."""
+    """Yield (indices of `rows`, pixels, modality) of batches of one modality.
 
-    def read(row: OwnRow) -> Pixels:
+    Args:
+        reasons: receives why a picture cannot be read, by index of `rows`.
+        advance: called with the number of pictures read.
+    """
+
+    def read(row: OwnRow) -> np.ndarray | str:
         try:
             return model.read(images.root / row.path)
         except decode.BadImage as error:
             return str(error)
 
     waiting: dict[str, list[tuple[int, np.ndarray]]] = {}
-    for place, (row, pixels) in enumerate(zip(rows, map_in_threads(read, rows), strict=True)):
+    for index, (row, pixels) in enumerate(zip(rows, map_in_threads(read, rows), strict=True)):
         if isinstance(pixels, str):
-            reasons[place] = pixels
+            reasons[index] = pixels
         else:
-            waiting.setdefault(row.modality, []).append((place, pixels))
+            waiting.setdefault(row.modality, []).append((index, pixels))
             if len(waiting[row.modality]) == BATCH:
                 yield _joined(waiting.pop(row.modality), row.modality)
         advance(1)
@@ -171,19 +180,21 @@ def _batches(
         yield _joined(rest, modality)
 
 
-def _joined(batch: list[tuple[int, np.ndarray]], modality: str) -> tuple:
-    places, pixels = zip(*batch, strict=True)
-    return list(places), np.stack(pixels), modality
+def _joined(
+    batch: list[tuple[int, np.ndarray]], modality: str
+) -> tuple[list[int], np.ndarray, str]:
+    indices, pixels = zip(*batch, strict=True)
+    return list(indices), np.stack(pixels), modality
 
 
-def _refuse_unusable(embeddings: np.ndarray, rows: list[OwnRow], good: list[int]) -> None:
-    wrong = [place for place in good if not np.isfinite(embeddings[place]).all()]
+def _refuse_nan(embeddings: np.ndarray, rows: list[OwnRow], good: list[int]) -> None:
+    wrong = [rows[index].path for index in good if not np.isfinite(embeddings[index]).all()]
     if wrong:
-        shown = [rows[place].path for place in wrong[:10]]
         raise UserError.listing(
-            f"the model gives NaN or infinity for {len(wrong)} pictures, such as:",
-            shown,
+            f"the model gives NaN or infinity for {len(wrong)} pictures:",
+            [Problem(path, path) for path in wrong],
             "Its weights are damaged or its training diverged: take another checkpoint.",
+            at_most=10,
         )
 
 
@@ -200,7 +211,8 @@ def _finish(folder: Path, manifest: dict) -> None:
             paths, reasons = file["skipped_path"].tolist(), file["skipped_reason"].tolist()
         skipped |= dict(zip(paths, reasons, strict=True))
     if not sum(counts):
-        raise UserError(f"none of the {len(skipped)} pictures can be read; nothing was embedded")
+        text = f"none of the {len(skipped)} pictures can be read; nothing was embedded"
+        raise UserError(text, about="--images")
     for path, reason in skipped.items():
         log(f"skipped: {path} {reason}")
     write_manifest(folder, manifest | {"complete": True, "rows": counts, "skipped": skipped})

@@ -1,7 +1,7 @@
 """Embeddings on disk: a folder of npz files without pickle, and what made them.
 
 manifest.json    the model (source, fingerprint, dimension), the pictures (root, how many), the
-                 shards, the pictures that were skipped, and whether all is done
+                 shards, the pictures that were skipped, and whether it is complete
 shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality as text [n];
                  skipped_path and skipped_reason
 """
@@ -17,15 +17,17 @@ from jaxtyping import Float
 
 import dmcf_jax
 from dmcf_jax.errors import UserError
-from dmcf_jax.retrieval.model import LoadedModel
+from dmcf_jax.retrieval.model import FeatureExtractor
 from dmcf_jax.runtime.files import atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")
 
 
-def new_manifest(model: LoadedModel, images: dict[str, Any], shard_rows: int) -> dict[str, Any]:
-    """Return the manifest of embeddings that are about to be made of `images['count']` pictures."""
+def new_manifest(
+    model: FeatureExtractor, images: dict[str, Any], shard_rows: int
+) -> dict[str, Any]:
+    """Return the manifest of an empty set, for embeddings of `images['count']` pictures."""
     return {
         "format": FORMAT,
         "model": {
@@ -44,25 +46,25 @@ def new_manifest(model: LoadedModel, images: dict[str, Any], shard_rows: int) ->
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Return where a shard lies."""
+    """Return the path of a shard."""
     return folder / f"shard-{number:05d}.npz"
 
 
 def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write one shard beside `path` and rename it, so that it is whole or not there."""
+    """Write one shard, complete or not at all."""
     with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest whole or not at all."""
+    """Write the manifest, complete or not at all."""
     text = json.dumps(manifest, indent=1) + "\n"
     write_atomically(folder / "manifest.json", text, "Name another place with --out.")
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return a folder's manifest, None where there is none.
+    """Return a folder's manifest, or None if there is none.
 
     Raises:
         UserError: it cannot be read, or is of another version.
@@ -73,19 +75,21 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'manifest.json'} cannot be read ({error})") from None
+        path = folder / "manifest.json"
+        raise UserError(f"{path} cannot be read ({error})", about=str(path)) from None
     if not known:
-        raise UserError(f"{folder} holds {manifest['format']!r}, expected {FORMAT!r}")
+        text = f"{folder} has the format {manifest['format']!r}, expected {FORMAT!r}"
+        raise UserError(text, about=str(folder))
     return manifest
 
 
-def is_embeddings(path: str | Path) -> bool:
+def is_embedding_set(path: str | Path) -> bool:
     """Return whether `path` is a folder that dmcf embed wrote."""
     return (Path(path) / "manifest.json").is_file()
 
 
 class EmbeddingSet:
-    """Finished embeddings, read shard by shard.
+    """Complete embeddings of a list of pictures, read shard by shard.
 
     Attributes:
         folder: where they are.
@@ -95,15 +99,21 @@ class EmbeddingSet:
     """
 
     def __init__(self, folder: str | Path):
-        """Read the manifest; UserError unless it is there and all shards are made."""
+        """Read the manifest.
+
+        Raises:
+            UserError: there is none, or not all shards are made.
+        """
         self.folder = Path(folder)
         manifest = read_manifest(self.folder)
         if manifest is None:
-            raise UserError(f"{folder} holds no embeddings; make them with dmcf embed")
+            text = f"{folder} holds no embeddings; make them with dmcf embed"
+            raise UserError(text, about=str(folder))
         if not manifest["complete"]:
             raise UserError(
-                f"the embeddings in {folder} are not finished: run the same dmcf embed "
-                "again, which continues them"
+                f"the embeddings in {folder} are not complete: run the same dmcf embed again "
+                "to resume",
+                about=str(folder),
             )
         self.manifest = manifest
         self.root = Path(manifest["images"]["root"])
@@ -125,33 +135,37 @@ class EmbeddingSet:
 
     def labels(self, rows: Iterable[int]) -> dict[int, dict[str, str]]:
         """Return path, identity, camera and modality of each of `rows`, by row."""
-        wanted = np.unique(np.fromiter(rows, np.int64))
-        shards = np.searchsorted(self._starts, wanted, side="right") - 1
+        unique = np.unique(np.fromiter(rows, np.int64))
+        shards = np.searchsorted(self._starts, unique, side="right") - 1
         found = {}
         for number in np.unique(shards).tolist():
-            here = wanted[shards == number]
-            places = here - self._starts[number]
+            in_shard = unique[shards == number]
+            lines = in_shard - self._starts[number]
             count = self.manifest["rows"][number]
-            texts = {name: self._array(number, name, (count,))[places] for name in TEXTS}
-            for place, row in enumerate(here.tolist()):
-                found[row] = {name: str(texts[name][place]) for name in TEXTS}
+            texts = {name: self._array(number, name, (count,))[lines] for name in TEXTS}
+            for line, row in enumerate(in_shard.tolist()):
+                found[row] = {name: str(texts[name][line]) for name in TEXTS}
         return found
 
-    def check_model(self, model: LoadedModel, what: str) -> None:
-        """Refuse embeddings of another model than `model`.
+    def check_model(self, model: FeatureExtractor, what: str) -> None:
+        """Check that `model` made these embeddings.
+
+        Args:
+            what: the flag that named them, for the message.
 
         Raises:
-            UserError: naming both, and `what` these embeddings were given as.
+            UserError: another model made them.
         """
-        mine = self.manifest["model"]
-        if mine["fingerprint"] == model.fingerprint:
+        maker = self.manifest["model"]
+        if maker["fingerprint"] == model.fingerprint:
             return
         raise UserError(
             f"{what}={self.folder} holds embeddings of another model, and those cannot be "
-            f"compared: it was made by {mine['source']} ({mine['dimension']} numbers each, "
-            f"fingerprint {mine['fingerprint'][:12]}), --model={model.source} makes "
+            f"compared: they were made by {maker['source']} ({maker['dimension']} numbers each, "
+            f"fingerprint {maker['fingerprint'][:12]}), --model={model.source} makes "
             f"{model.dimension} (fingerprint {model.fingerprint[:12]}). Embed the pictures again "
-            "with one model."
+            "with one model.",
+            about=what,
         )
 
     def _array(self, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -161,8 +175,10 @@ class EmbeddingSet:
                 array = file[name]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(
-                f"{path} is damaged or missing ({error}); delete {self.folder} and embed again"
+                f"{path} is damaged or missing ({error}); delete {self.folder} and embed again",
+                about=str(path),
             ) from None
         if array.shape != shape:
-            raise UserError(f"{path}: {name} is {array.shape}, expected {shape}; embed again")
+            text = f"{path}: {name} is {array.shape}, expected {shape}; embed again"
+            raise UserError(text, about=str(path))
         return array

@@ -1,14 +1,14 @@
 """What in one picture matched another: activation maps at each level of the network.
 
-The score of a pair is a cosine, a sum over the network's features, so each level has its share of
-it. A feature is the maximum of a map: its gradient says which places it came from. A place's
-worth is its activation times that gradient, summed over channels; over all places that is what
-the features' values contribute, as far as the reductions are linear around them.
+The score of a pair is a cosine, a sum over the network's features, so each level contributes a
+share. A feature is the maximum of a map, and its gradient shows the positions that it came from.
+The contribution of a position is its activation times that gradient, summed over channels. Over
+all positions that is the features' contribution, as far as the network is linear after the maps.
 """
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,21 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.data import decode
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.prepare_input import InputForm, prepare_input
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import levels_of
 from dmcf_jax.methods.dmcf.network import DMCF, pool
-from dmcf_jax.retrieval.model import LoadedModel
+from dmcf_jax.retrieval.model import FeatureExtractor
 
 
 @dataclasses.dataclass(frozen=True)
 class LevelMatch:
-    """One level: its `share` of the score, and both pictures with what gave it lit up.
+    """One level: its `share` of the score, and both pictures with the contributing parts lit up.
 
     name: 'low', 'middle', 'high' or 'lowest'.
-    query_map, match_map: float32 [y x], what each place gave to the share.
+    query_map, match_map: float32 [y x], the contribution of each position to the share.
     query, match: uint8 [h w 3], the pictures under their maps.
     """
 
@@ -52,26 +53,28 @@ class Explanation:
 
 
 def explain(
-    model: LoadedModel,
+    model: FeatureExtractor,
     query: UInt8[np.ndarray, "h w 3"],
     match: UInt8[np.ndarray, "h w 3"],
     modalities: tuple[str, str],
 ) -> Explanation:
-    """Return what in `query` and `match` gave their score, level by level.
+    """Return which parts of `query` and `match` contribute to their score, level by level.
 
-    Mirror averaging (`evaluation.flip`) is left out: the pictures are explained as they are.
+    Without averaging over mirror images (`evaluation.flip`).
 
     Args:
         query, match: at the model's size, as `model.read` gives them.
         modalities: 'visible' or 'infrared' of each.
 
     Raises:
-        UserError: the model is an exported file, which shows nothing but embeddings.
+        UserError: the model is an exported file, which only gives embeddings.
     """
     if model.trained is None:
-        raise UserError(f"{model.source} is an export: give the run's folder to explain a pair")
+        text = f"{model.source} is an export: give the run's folder to explain a pair"
+        raise UserError(text, about=model.source)
     network, variables = model.trained.model, model.trained.variables
-    found = _explainer(network, modalities)(variables, query[None], match[None])
+    form = input_form(model.trained.config)
+    found = _explainer(network, modalities, form)(variables, query[None], match[None])
     shares, maps = jax.device_get(found)
     levels = tuple(
         LevelMatch(
@@ -87,14 +90,14 @@ def explain(
 
 
 def explain_best(
-    model: LoadedModel,
+    model: FeatureExtractor,
     results: Sequence[Mapping[str, Any]],
     query_root: Path,
     gallery_root: Path,
 ) -> list[Explanation | None]:
-    """Return the explanation of each query's best match; None where a picture is not readable."""
+    """Return the explanation of each query's best match; None if a picture cannot be read."""
 
-    def one(result: Mapping[str, Any]) -> Explanation | None:
+    def explain_one(result: Mapping[str, Any]) -> Explanation | None:
         if not result["matches"]:
             return None
         best = result["matches"][0]
@@ -104,15 +107,18 @@ def explain_best(
             return None
         return explain(model, *pair, (result["modality"], best["modality"]))
 
-    return [one(result) for result in results]
+    return [explain_one(result) for result in results]
 
 
 @functools.lru_cache(maxsize=8)
-def _explainer(network: DMCF, modalities: tuple[str, str]):
+def _explainer(
+    network: DMCF, modalities: tuple[str, str], form: InputForm
+) -> Callable[..., tuple[dict, dict]]:
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
     def maps_of(variables, images, modality):
-        return network.apply(variables, normalise(images), modality, method="feature_maps")
+        inputs = prepare_input(images, form)
+        return network.apply(variables, inputs, modality, method="feature_maps")
 
     def embed(variables, maps):
         def heads(module, maps):
@@ -126,7 +132,7 @@ def _explainer(network: DMCF, modalities: tuple[str, str]):
     def shares_of(variables, query_maps, match_maps):
         sides = [embed(variables, maps) for maps in (query_maps, match_maps)]
         lengths = [jnp.sqrt(sum(jnp.sum(part**2) for part in side.values())) for side in sides]
-        # The lengths only scale the score; what is asked is where its parts come from.
+        # The lengths only scale the score: no gradient through them.
         scale = jax.lax.stop_gradient(1 / jnp.maximum(lengths[0] * lengths[1], 1e-12))
         shares = {level: jnp.float32(0) for level in levels_of(network.features)}
         for feature in network.features:
@@ -141,31 +147,32 @@ def _explainer(network: DMCF, modalities: tuple[str, str]):
             for maps in map(functools.partial(maps_of, variables), (query, match), modalities)
         ]
         shares, back = jax.vjp(lambda *maps: shares_of(variables, *maps), *both)
-        one = {level: jnp.float32(1) for level in stages}
-        # A stage belongs to one level, so one pass back gives the maps of all levels.
-        gradients = back(one)
-        worth = {
+        # A stage belongs to one level, so one backward pass gives the maps of all levels.
+        gradients = back({level: jnp.float32(1) for level in stages})
+        contributions = {
             level: tuple(
-                _worth(maps[stage], gradient[stage])
+                _contribution(maps[stage], gradient[stage])
                 for maps, gradient in zip(both, gradients, strict=True)
             )
             for level, stage in stages.items()
         }
-        return shares, worth
+        return shares, contributions
 
     return jax.jit(explain_pair)
 
 
-def _worth(maps: Float[Array, "1 y x c"], gradient: Float[Array, "1 y x c"]) -> Float[Array, "y x"]:
+def _contribution(
+    maps: Float[Array, "1 y x c"], gradient: Float[Array, "1 y x c"]
+) -> Float[Array, "y x"]:
     return jnp.sum(maps * gradient, axis=-1)[0]
 
 
 def _lit(
-    image: UInt8[np.ndarray, "h w 3"], worth: Float[np.ndarray, "y x"]
+    image: UInt8[np.ndarray, "h w 3"], contribution: Float[np.ndarray, "y x"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Return `image`, dark, with the places that were worth something in warm light."""
+    """Return `image`, darkened, with the contributing positions in a warm colour."""
     height, width = image.shape[:2]
-    heat = np.maximum(worth, 0).astype(np.float32)
+    heat = np.maximum(contribution, 0).astype(np.float32)
     heat /= max(float(heat.max()), 1e-12)
     grown = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
     strength = np.clip(np.asarray(grown), 0, 1)[:, :, None]

@@ -16,12 +16,12 @@ TRAINED_ON = 200_000
 def index_top_k(
     gallery: EmbeddingSet, queries: Float[np.ndarray, "q d"], k: int, factory: str
 ) -> tuple[Float[np.ndarray, "q k"], Int[np.ndarray, "q k"]]:
-    """Return what `search.top_k` returns, as nearly as a faiss index finds it.
+    """Return approximately what `top_k.top_k` returns, by a faiss index.
 
     The index is built once and kept beside the embeddings.
 
     Args:
-        factory: faiss's own words for an index, such as 'HNSW32', 'IVF1024,Flat' or 'Flat'.
+        factory: faiss's description of an index, such as 'HNSW32', 'IVF1024,Flat' or 'Flat'.
 
     Raises:
         UserError: faiss is not installed, or does not know `factory`.
@@ -38,7 +38,8 @@ def _faiss() -> Any:
     except ImportError:
         raise UserError(
             "--index needs faiss, which is not installed: pip install faiss-cpu. Without --index "
-            "the search is exact and needs nothing more."
+            "the search is exact and needs no other package.",
+            about="--index",
         ) from None
     return faiss
 
@@ -63,7 +64,8 @@ def _build(faiss: Any, gallery: EmbeddingSet, factory: str) -> Any:
             index.add(rows)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise UserError(f"--index={factory}: faiss refuses it here ({reason})") from None
+        text = f"--index={factory}: faiss cannot build it ({reason})"
+        raise UserError(text, about="--index") from None
     return index
 
 

@@ -19,31 +19,42 @@ import safetensors.numpy
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from dmcf_jax.config.build import input_form
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
 from dmcf_jax.runtime.threads import map_in_threads
 
 BATCH = 64
-# Fields outside `model` that decide what an image's embedding is.
-DECIDING = ("dtype", "data.size", "data.filter", "evaluation.flip")
-INDIFFERENT = ("model.pretrained", "model.remat")
+# Fields that an image's embedding depends on: these, and those of `model` except two.
+DECIDING = (
+    "dtype",
+    "data.size",
+    "data.filter",
+    "data.input",
+    "data.standardise",
+    "evaluation.flip",
+)
+NOT_DECIDING = ("model.pretrained", "model.remat")
+# Fields that older models lack, with the values that leave an embedding as theirs: left out, so
+# that embeddings which are stored still belong to their model.
+ADDED = {"data.input": "rgb", "data.standardise": False, "model.neck": "relu"}
 
 
 @dataclasses.dataclass(frozen=True)
-class LoadedModel:
-    """A network that embeds pictures.
+class FeatureExtractor:
+    """A trained network that embeds pictures, see `load_model`.
 
     Attributes:
         source: the folder or file it was read from.
-        fingerprint: SHA-256 of the weights and of what else decides an embedding; a run and its
-            export have the same.
+        fingerprint: SHA-256 of all that an embedding depends on; a run and its export have the
+            same.
         size: (height, width) in pixels that pictures are resized to.
-        filter: of the resizing.
+        filter: interpolation of the resizing.
         dimension: length d of an embedding.
         trained: the run's network; None for an exported file.
     """
@@ -66,14 +77,14 @@ class LoadedModel:
             modality: 'visible' or 'infrared', of all of them.
 
         Raises:
-            UserError: for another modality, and with every picture that cannot be read.
+            UserError: another modality, or pictures that cannot be read, all at once.
         """
         check_modality(modality)
         results = map_in_threads(self._prepare, list(images))
         parts, batch, bad = [], [], []
         for image, pixels in zip(images, results, strict=True):
             if isinstance(pixels, str):
-                bad.append(f"{_name(image)} {pixels}")
+                bad.append(Problem(_name(image), f"{_name(image)} {pixels}"))
                 continue
             batch.append(pixels)
             if len(batch) == BATCH:
@@ -88,9 +99,9 @@ class LoadedModel:
     def embed_pixels(
         self, images: UInt8[np.ndarray, "n h w 3"], modality: str
     ) -> Float[np.ndarray, "n d"]:
-        """Return the embeddings of pictures that have the model's `size` already."""
+        """Return the float32 embeddings of pictures that already have the model's `size`."""
         parts = [
-            self._embed(_filled_up(images[start : start + BATCH]), modality)
+            self._embed(_fill_batch(images[start : start + BATCH]), modality)
             for start in range(0, len(images), BATCH)
         ]
         return np.concatenate([np.asarray(part, np.float32) for part in parts])[: len(images)]
@@ -99,12 +110,12 @@ class LoadedModel:
         """Return the pixels of a file at the model's size.
 
         Raises:
-            decode.BadImage: saying why it cannot be read.
+            decode.BadImage: it cannot be read, with the reason.
         """
         return decode.decode_array(read_image_file(Path(path)), self.size, self.filter)
 
     def _prepare(self, image: str | Path | np.ndarray) -> np.ndarray | str:
-        """Return a picture's pixels, or what is wrong with it."""
+        """Return a picture's pixels [h w 3], or why it cannot be used."""
         if isinstance(image, str | Path):
             try:
                 return self.read(image)
@@ -120,8 +131,8 @@ def _name(image: str | Path | np.ndarray) -> str:
     return str(image) if isinstance(image, str | Path) else "an array"
 
 
-def _filled_up(images: np.ndarray) -> np.ndarray:
-    """Return a batch of the one size that is compiled, blank at its end."""
+def _fill_batch(images: np.ndarray) -> np.ndarray:
+    """Return a batch of the compiled size, with zeros at its end."""
     missing = BATCH - len(images)
     return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
 
@@ -129,10 +140,11 @@ def _filled_up(images: np.ndarray) -> np.ndarray:
 def check_modality(modality: str) -> None:
     """Raise UserError unless `modality` is 'visible' or 'infrared'."""
     if modality not in MODALITIES:
-        raise UserError(f"modality {modality!r} is not known: say {' or '.join(MODALITIES)}")
+        text = f"modality {modality!r} is not known: choose {' or '.join(MODALITIES)}"
+        raise UserError(text, about="modality")
 
 
-def load_model(source: str | Path, step: int | None = None, best: bool = False) -> LoadedModel:
+def load_model(source: str | Path, step: int | None = None, best: bool = False) -> FeatureExtractor:
     """Return the model in a run's folder or in a file of dmcf export --format=stablehlo.
 
     Args:
@@ -148,15 +160,16 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
         kind = "is no exported model" if path.exists() else "does not exist"
         raise UserError(
             f"--model={source} {kind}; give the --workdir of a run or a file that "
-            "dmcf export --format=stablehlo wrote"
+            "dmcf export --format=stablehlo wrote",
+            about="--model",
         )
     return _exported(path)
 
 
-def model_of(trained: TrainedModel, source: str) -> LoadedModel:
-    """Return a run's network ready for use."""
+def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
+    """Return the network of a run as a feature extractor."""
     settings = trained.config.evaluation
-    embedder = embedder_of(trained.model, BATCH, settings.flip)
+    embedder = embedder_of(trained.model, BATCH, settings.flip, input_form(trained.config))
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
         kinds = np.full(len(images), MODALITIES.index(modality))
@@ -167,7 +180,7 @@ def model_of(trained: TrainedModel, source: str) -> LoadedModel:
 
     size = tuple(trained.config.data.size)
     image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
-    return LoadedModel(
+    return FeatureExtractor(
         source,
         fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), flatten(trained.config)),
         size,
@@ -178,7 +191,7 @@ def model_of(trained: TrainedModel, source: str) -> LoadedModel:
     )
 
 
-def _exported(path: Path) -> LoadedModel:
+def _exported(path: Path) -> FeatureExtractor:
     from dmcf_jax.export.stablehlo import load_exported
 
     try:
@@ -189,14 +202,14 @@ def _exported(path: Path) -> LoadedModel:
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
         size, filter = tuple(config["data.size"]), config["data.filter"]
     except (zipfile.BadZipFile, KeyError, ValueError, safetensors.SafetensorError) as error:
-        reason = f"is not a whole export ({error}); export it again"
-        raise UserError(f"--model={path} {reason}") from None
+        text = f"--model={path} is not a complete export ({error}); export it again"
+        raise UserError(text, about="--model") from None
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
-    return LoadedModel(str(path), fingerprint, size, filter, dimension, None, embed)
+    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed)
 
 
 def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:
-    """Return the SHA-256 (hex) of everything that decides which embedding a picture gets.
+    """Return the SHA-256 (hex) of all that the embedding of a picture depends on.
 
     Args:
         weights: by path.
@@ -204,7 +217,8 @@ def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(config):
-        if name in DECIDING or (name.startswith("model.") and name not in INDIFFERENT):
+        deciding = name in DECIDING or (name.startswith("model.") and name not in NOT_DECIDING)
+        if deciding and not (name in ADDED and config[name] == ADDED[name]):
             digest.update(f"{name}={json.dumps(config[name])}\n".encode())
     for name in sorted(weights):
         value = np.ascontiguousarray(weights[name])

@@ -1,4 +1,4 @@
-"""Which pictures are meant: a file, a folder, a tree by identity or a CSV file."""
+"""The pictures that a file, a folder, folders by identity, or a CSV file name."""
 
 import hashlib
 import os
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dmcf_jax.data.datasets import listing as tree
 from dmcf_jax.data.datasets import own_table
+from dmcf_jax.data.datasets.image_folders import IMAGE_SUFFIXES
 from dmcf_jax.data.datasets.own_table import OwnRow
 from dmcf_jax.errors import UserError
 from dmcf_jax.modality import MODALITIES
@@ -34,22 +34,25 @@ def list_images(
 ) -> ImageList:
     """Return the pictures of `source`.
 
-    A CSV file and a tree with `visible` and `infrared` say of each picture which it is, and
-    `modality` picks; a single file and any other folder, read to its depths, do not.
+    A CSV file and a folder with the subfolders `visible` and `infrared` may give the modality of
+    each picture; `modality` then selects pictures. For a single file or any other folder, which is
+    searched with all its subfolders, `modality` is that of all pictures.
 
     Args:
-      source: an image file, a folder, or a CSV file with the column `path`.
-      modality: 'visible' or 'infrared'; None takes all where each says what it is.
-      flag, modality_flag: how the user says `source` and `modality`, for messages.
+        source: an image file, a folder, or a CSV file with the column `path`.
+        modality: 'visible' or 'infrared'; None takes all pictures, whose modality must be known.
+        flag, modality_flag: flags of `source` and `modality`, for messages.
 
     Raises:
-      UserError: there are none, their modality is not known, or all faulty rows at once.
+        UserError: there are no pictures, their modality is not known, or all faulty rows at once.
     """
     path = Path(source)
     if modality is not None and modality not in MODALITIES:
-        raise UserError(f"modality '{modality}' is not known: say {' or '.join(MODALITIES)}")
+        text = f"modality '{modality}' is not known: choose {' or '.join(MODALITIES)}"
+        raise UserError(text, about=modality_flag)
     if not path.exists():
-        raise UserError(f"{flag}={source} does not exist; give a picture, a folder or a CSV file")
+        text = f"{flag}={source} does not exist; give a picture, a folder or a CSV file"
+        raise UserError(text, about=flag)
     problems: list[str] = []
     rows = [row for row in _rows(path, problems) if modality in (None, row.modality or modality)]
     if problems:
@@ -57,11 +60,12 @@ def list_images(
         raise UserError.listing(title, problems)
     if not rows:
         kind = f"{modality} images" if modality else "images"
-        raise UserError(f"{flag}={source} holds no {kind} (JPEG, PNG or BMP)")
+        raise UserError(f"{flag}={source} has no {kind} (JPEG, PNG or BMP)", about=flag)
     if any(not (modality or row.modality) for row in rows):
         raise UserError(
-            f"it is not known of {flag}={source} whether its pictures are visible or infrared; "
-            f"the network treats them differently: add {modality_flag}={' or '.join(MODALITIES)}"
+            f"are the pictures of {flag}={source} visible or infrared? The network treats them "
+            f"differently: add {modality_flag}={' or '.join(MODALITIES)}",
+            about=modality_flag,
         )
     return ImageList(
         own_table.root_of(path).absolute(),
@@ -70,7 +74,7 @@ def list_images(
 
 
 def _rows(path: Path, problems: list[str]) -> list[OwnRow]:
-    if path.is_file() and path.suffix.lower() in tree.IMAGE_SUFFIXES:
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return [OwnRow(path.name, path.name)]
     if path.is_file() or own_table.has_layout(path):
         return own_table.read_rows(path, problems, needed=("path",))
@@ -82,5 +86,5 @@ def _walk(root: Path) -> Iterator[str]:
     for folder, below, names in os.walk(root):
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
-            if name.lower().endswith(tree.IMAGE_SUFFIXES) and not name.startswith("."):
+            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")

@@ -1,8 +1,8 @@
 """Checkpoints of a run: orbax, and only here.
 
 A checkpoint is written beside its final name, hashed there (`SHA256SUMS`) and renamed when it is
-whole, so a killed process leaves the ones before it intact. Its hashes are checked before it is
-loaded: a damaged one is named, and the newest whole one before it is offered.
+complete, so a killed process leaves earlier ones intact. The hashes are checked before loading: of
+a damaged checkpoint the error names the files and the newest intact checkpoint before it.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from typing import Any
 import jax
 from orbax.checkpoint import v1 as ocp
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.checksums import checksum_problems, write_checksums
 
 KEPT = 2  # latest checkpoints kept: one to fall back on if the newest is damaged
-# What orbax writes last, after the hashes: times and a sentence. Nothing is loaded from them.
+# What orbax writes last, after the hashes: times and a marker. Nothing is loaded from them.
 WRITTEN_LAST = ("_CHECKPOINT_METADATA", "commit_success.txt")
 
 
@@ -50,9 +50,9 @@ class Checkpoints:
         context.asynchronous.create_directories_asynchronously = False
         quieten_orbax()
         self._orbax = ocp.training.Checkpointer(
-            self._folder,
+            self._folder,  # pyright: ignore[reportArgumentType]
             context=context,
-            preservation_policy=policies.AnyPreservationPolicy(kept),
+            preservation_policy=policies.AnyPreservationPolicy(kept),  # pyright: ignore
             cleanup_tmp_directories=not read_only,
         )
 
@@ -60,7 +60,7 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind, *_):
-        # A write that failed was told of by `wait`; telling again would hide the first message.
+        # `wait` has reported a failed write; a second report would hide the first message.
         with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
             self._orbax.close()
 
@@ -68,7 +68,7 @@ class Checkpoints:
         """Return the steps of all finished checkpoints, ascending."""
         return sorted(checkpoint.step for checkpoint in self._orbax.checkpoints)
 
-    def _value(self, metrics):
+    def _value(self, metrics: Any) -> float:
         """Return the metric to choose by; a checkpoint that was not evaluated is never best."""
         return (metrics or {}).get(self._keep_best, -1.0)
 
@@ -83,7 +83,8 @@ class Checkpoints:
                 "this run kept no best checkpoint: train with --config.train.keep_best=mAP and "
                 "--config.train.eval_every=N, or evaluate the last one"
             )
-        return max(self._orbax.checkpoints, key=lambda found: self._value(found.metrics)).step
+        checkpoints = {found.step: self._value(found.metrics) for found in self._orbax.checkpoints}
+        return max(checkpoints, key=lambda step: checkpoints[step])
 
     def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
         """Start writing `state` in the background, named by its step.
@@ -95,10 +96,13 @@ class Checkpoints:
         if step == self._begun or step in self.steps():
             return
         self.wait()
-        with self._told(step):
+        with self._write_errors(step):
             self._begun = step
             self._orbax.save_checkpointables_async(
-                step, {"state": state}, force=True, metrics=metrics
+                step,
+                {"state": state},
+                force=True,
+                metrics=dict(metrics) if metrics else None,
             )
 
     def wait(self) -> None:
@@ -107,12 +111,12 @@ class Checkpoints:
         Raises:
             UserError: it could not be written; the checkpoints before it are as they were.
         """
-        with self._told(self._begun):
+        with self._write_errors(self._begun):
             self._orbax.wait()
 
     @contextlib.contextmanager
-    def _told(self, step: int) -> Iterator[None]:
-        """Tell of a failed write in a sentence, and give its room back."""
+    def _write_errors(self, step: int) -> Iterator[None]:
+        """Report a failed write as a `UserError` and free its space."""
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:  # tensorstore's are ValueErrors
@@ -123,8 +127,9 @@ class Checkpoints:
             before = f"step {max(saved)} is safe" if saved else "there is none before it"
             raise UserError(
                 f"the checkpoint of step {step} cannot be written to {self._folder} "
-                f"({_reason(error)}); {before}. Make room or mend the disk, then run the same "
-                "command: it continues from there."
+                f"({_reason(error)}); {before}. Free space or repair the disk, then run the same "
+                "command to resume.",
+                about=str(self._folder),
             ) from error
 
     def _unfinished(self) -> list[Path]:
@@ -144,7 +149,7 @@ class Checkpoints:
 
         Raises:
             UserError: if there is no such checkpoint, or it is damaged: naming its files and the
-                newest whole checkpoint before it.
+                newest intact checkpoint before it.
         """
         step = self._existing(step)
         problems = checksum_problems(self._folder / str(step))
@@ -162,18 +167,23 @@ class Checkpoints:
             wanted = "any step" if step is None else f"step {step}"
             raise UserError(
                 f"no checkpoint of {wanted} in {self._folder}; there are {steps}. "
-                "Train first (dmcf train), or name another --workdir or --step."
+                "Train first (dmcf train), or name another --workdir or --step.",
+                about=str(self._folder),
             )
         return steps[-1] if step is None else step
 
     def _damaged(self, step: int, problems: list[str]) -> UserError:
         others = [s for s in self.steps() if s < step]
-        whole = [s for s in reversed(others) if not checksum_problems(self._folder / str(s))]
-        if whole:
-            cure = f"The one before it is whole: add --step={whole[0]} to the command."
+        intact = [s for s in reversed(others) if not checksum_problems(self._folder / str(s))]
+        if intact:
+            cure = f"An earlier one is intact: add --step={intact[0]} to the command."
         else:
-            cure = "There is no whole one before it: copy it again, or train in another --workdir."
-        return UserError.listing(f"the checkpoint {self._folder / str(step)}:", problems[:8], cure)
+            cure = (
+                "No earlier one is intact: restore it from a copy, or train in another --workdir."
+            )
+        folder = self._folder / str(step)
+        found = [Problem(str(folder), problem) for problem in problems]
+        return UserError.listing(f"the checkpoint {folder} is damaged:", found, cure, at_most=7)
 
     def set_aside_after(self, step: int) -> list[Path]:
         """Move the checkpoints after `step` to `<workdir>/set_aside`, and return where they are.
@@ -201,7 +211,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the words of the operating system where a library wrapped them in its own."""
+    """Return the operating system's own message where a library wrapped it in another."""
     text = str(error) or type(error).__name__
     for known in ("No space left on device", "Read-only file system", "Disk quota exceeded"):
         if known in text:
@@ -214,7 +224,7 @@ def _abstract(leaf):
 
 
 def quieten_orbax() -> None:
-    """Keep orbax from showing tracebacks of failed writes: `wait` raises them as sentences."""
+    """Keep orbax from showing tracebacks of failed writes: `wait` raises them as `UserError`s."""
     logging.getLogger("absl").addFilter(_is_not_an_orbax_traceback)  # adds it once
     if getattr(sys.unraisablehook, "func", None) is not _unless_too_late:
         sys.unraisablehook = functools.partial(_unless_too_late, sys.unraisablehook)
@@ -224,7 +234,7 @@ def _unless_too_late(show: Callable[[Any], None], unraisable: Any) -> None:
     """Call `show`, the hook before, but for writes that report to an event loop that has ended.
 
     Of the arrays of a checkpoint the first that fails ends orbax's loop; each of the others then
-    complains, in tensorstore's threads, that it cannot say how it went.
+    complains, in tensorstore's threads, that it cannot report its result.
     """
     if str(unraisable.exc_value) != "Event loop is closed":
         show(unraisable)

@@ -1,4 +1,4 @@
-"""Where the runs of an experiment lie: `<workdir>/<row>/seed_S` or `<row>/trial_T_seed_S`.
+"""Where the runs of an experiment are: `<workdir>/<row>/seed_S` or `<row>/trial_T_seed_S`.
 
 Each is an ordinary run of dmcf train, so whatever reads one run reads these.
 """

@@ -26,6 +26,7 @@ from ml_collections import ConfigDict
 
 import dmcf_jax
 from dmcf_jax.config.validate import differences, flatten
+from dmcf_jax.configs import default
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
@@ -130,6 +131,8 @@ def write_run_info(workdir: Path, config: ConfigDict) -> None:
 def read_config(workdir: Path) -> dict:
     """Return the flattened config of the run in `workdir`.
 
+    Fields that were added since it was started have their defaults, which change nothing.
+
     Raises:
         UserError: if there is no run.
     """
@@ -139,7 +142,8 @@ def read_config(workdir: Path) -> dict:
             f"{workdir} holds no run (no config.json). Name the --workdir of `dmcf train`.",
             about=str(workdir),
         )
-    return read_json(path)
+    stored = read_json(path)
+    return stored | {k: v for k, v in flatten(default.get_config()).items() if k not in stored}
 
 
 def read_json(path: Path) -> Any:

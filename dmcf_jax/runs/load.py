@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, build
+from dmcf_jax.config.build import Built, build, input_form
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.data.prepare_input import InputForm
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.models.initial import draw_normals, variables_from_normals
@@ -51,14 +52,15 @@ class TrainedModel:
         """
         settings = self.config.evaluation
         flip = settings.flip if flip is None else flip
-        embed = embedder_of(self.model, settings.batch_size, flip)
+        form = input_form(self.config)
+        embed = embedder_of(self.model, settings.batch_size, flip, form)  # pyright: ignore
         return embed(self.variables, store.images, store.modality, progress)
 
 
 @functools.lru_cache(maxsize=4)
-def embedder_of(model: DMCF, batch_size: int, flip: bool) -> Embedder:
+def embedder_of(model: DMCF, batch_size: int, flip: bool, form: InputForm) -> Embedder:
     """Return the embedder of a network on all devices; compiled once whatever its weights."""
-    return Embedder(model, make_mesh(), batch_size, flip)
+    return Embedder(model, make_mesh(), batch_size, flip, form)
 
 
 def load_trained(workdir: str | Path, step: int | None = None, best: bool = False) -> TrainedModel:
@@ -96,6 +98,6 @@ def _best_by(config: ConfigDict) -> str:
 
 
 def _build(workdir: str | Path) -> tuple[ConfigDict, Built]:
-    config = restore_config(workdir)
+    config = restore_config(Path(workdir))
     classes = read_json(Path(workdir) / "classes.json")
     return config, build(config, len(classes))

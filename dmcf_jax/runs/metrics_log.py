@@ -33,10 +33,10 @@ class NoWriter:
 
 
 class MetricWriter:
-    """Writes one line for each logged step; what a resume will do again is cut off first."""
+    """Writes one line for each logged step, after removing the steps that a resume will repeat."""
 
     def __init__(self, workdir: Path, start: int, name: str = "metrics"):
-        """Open `<name>.jsonl` and the event files of a run that stands before step `start`."""
+        """Open `<name>.jsonl` and the event files of a run that resumes at step `start`."""
         path = workdir / f"{name}.jsonl"
         keep_lines_until(path, start)
         self._file = open(path, "a")
@@ -55,7 +55,7 @@ class MetricWriter:
         self._tensorboard.write(step, ordered)
 
     def close(self) -> None:
-        """Close both files; what cannot be written any more was told of by `write`."""
+        """Close both files; `write` has reported what could not be written."""
         for file in (self._file, self._tensorboard):
             with contextlib.suppress(OSError):
                 file.close()
@@ -69,8 +69,8 @@ class TensorBoardFile:
     """
 
     def __init__(self, folder: Path, start: int):
-        """Open a new file whose reader shall forget what came after step `start`."""
-        from tensorboardX.proto.event_pb2 import SessionLog
+        """Open a new file that tells readers to discard events after step `start`."""
+        from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore
         from tensorboardX.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class TensorBoardFile:
             self._flush()
 
     def _add(self, step, **what):
-        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore
 
         event = Event(wall_time=time.time(), step=step, **what)
         self._records.write(event.SerializeToString())

@@ -33,11 +33,11 @@ def checksum_problems(folder: Path) -> list[str]:
     try:
         text = (folder / NAME).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return [f"{NAME} is missing or unreadable: nothing tells whether the files are whole"]
+        return [f"{NAME} is missing or unreadable: the files cannot be verified"]
     entries = [line.partition("  ") for line in text.splitlines()]
     sound = all(name and len(digest) == 64 for digest, _, name in entries)
     if not sound or not text.endswith("\n"):
-        return [f"{NAME} is damaged: nothing tells whether the files are whole"]
+        return [f"{NAME} is damaged: the files cannot be verified"]
     found = [(name, _problem(folder / name, digest)) for digest, _, name in entries]
     return [f"{name} {problem}" for name, problem in found if problem]
 

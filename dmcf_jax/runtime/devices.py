@@ -5,21 +5,23 @@ collectives, so that a batch means the same on one device and on many.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dmcf_jax.errors import UserError
 
-# A process that says nothing for so long is taken for dead, and the others end. A loaded host may
-# be late by seconds; JAX's own bound of 100 s is long to wait for.
+# A process that is silent for so long counts as dead, and the others end. A loaded host may be late
+# by seconds; JAX's default of 100 s is too long to wait.
 HEARTBEAT_SECONDS = 30
 START_SECONDS = 300
-# Where launchers say how many processes they started, and what is there only if JAX can find out
-# the rest. In a SLURM allocation outside srun the count is set too, but nothing was launched.
+# The variables in which launchers give the number of processes, each with one that is set only if
+# processes were really launched: in a SLURM allocation outside srun the count is set too.
 LAUNCHED = {"SLURM_NTASKS": "SLURM_STEP_NODELIST", "OMPI_COMM_WORLD_SIZE": "OMPI_MCA_orte_hnp_uri"}
 
 
@@ -59,8 +61,8 @@ def start_hosts(
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(
-            f"the processes of this run cannot be joined: {error} Where neither SLURM, TPU nor "
-            "Open MPI tells, name --coordinator=HOST:PORT --process_count=N --process_id=I."
+            f"the processes of this run cannot be joined: {error} Without SLURM, TPU or "
+            "Open MPI, name --coordinator=HOST:PORT --process_count=N --process_id=I."
         ) from error
     return True
 
@@ -72,7 +74,7 @@ def _launched_many() -> bool:
     )
 
 
-def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Return a one-axis mesh over `devices`, by default all devices of all hosts."""
     devices = devices if devices is not None else jax.devices()
     # Auto: the compiler propagates shardings. The default of make_mesh would demand them by hand.
@@ -95,7 +97,7 @@ def ranking_mesh(of_this_process: bool = False) -> Mesh:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Return the sharding of what every device holds whole: state, keys, metrics."""
+    """Return the sharding of what every device holds completely: state, keys, metrics."""
     return NamedSharding(mesh, PartitionSpec())
 
 
@@ -110,14 +112,14 @@ def by_column(mesh: Mesh) -> NamedSharding:
 
 
 def with_sharding(shapes: Any, sharding: NamedSharding) -> Any:
-    """Return a tree of shapes that says where their arrays shall lie."""
+    """Return a tree of shapes with the sharding that their arrays will have."""
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
     )
 
 
 def shard(tree: Any, sharding: NamedSharding) -> Any:
-    """Return `tree` under `sharding`; every process holds the whole and sends only its part."""
+    """Return `tree` under `sharding`; every process has all of it and sends only its part."""
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
     return jax.tree.map(lambda leaf: _assembled(leaf, sharding), tree)
@@ -126,14 +128,14 @@ def shard(tree: Any, sharding: NamedSharding) -> Any:
 def _assembled(leaf, sharding):
     if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
         return leaf
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_assembled(jax.random.key_data(leaf), sharding))
-    whole = np.asarray(leaf)
-    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+    array = np.asarray(leaf)
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
 
 def gather_to_host(array: jax.Array) -> np.ndarray:
-    """Return `array` whole, on every process; all must ask for it."""
+    """Return the complete `array` on every process; all must call."""
     if array.is_fully_addressable or array.is_fully_replicated:
         return np.asarray(array)
     return multihost_utils.process_allgather(array, tiled=True)

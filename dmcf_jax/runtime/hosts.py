@@ -1,7 +1,7 @@
-"""What the processes of one run say to each other: who speaks, who waits, who failed.
+"""How the processes of one run work together: who writes, who waits, who failed.
 
 On one process all of this does nothing. Arrays travel by the collectives of the compiled step;
-words travel through the key-value store of JAX's coordinator, which process 0 runs.
+texts through the key-value store of JAX's coordinator, which process 0 runs.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import numpy as np
 from jax._src import distributed  # the store has no public name; orbax reaches it the same way
 from jax.experimental import multihost_utils
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 
 FAILURE = "dmcf_jax/failure"
 LISTEN_SECONDS = 0.5
@@ -41,7 +41,8 @@ def is_first() -> bool:
     return not joined() or distributed.global_state.process_id == 0
 
 
-def _store():
+def _store() -> Any:
+    """Return the client of JAX's key-value store; it has no public type."""
     return distributed.global_state.client
 
 
@@ -61,28 +62,28 @@ def first_alone() -> Iterator[None]:
         wait_for_all()
 
 
-def agree(facts: Mapping[str, Any]) -> None:
-    """Hold `facts` against those of every other process.
+def agree(inputs: Mapping[str, Any]) -> None:
+    """Compare `inputs` with those of every other process.
 
     Args:
-        facts: values by name, as JSON can write them.
+        inputs: values by name, as JSON can write them.
 
     Raises:
-        UserError: on every process, naming the facts that differ.
+        UserError: on every process, naming what differs.
     """
     if not joined():
         return
-    texts = [json.dumps(value, default=str).encode() for value in facts.values()]
+    texts = [json.dumps(value, default=str).encode() for value in inputs.values()]
     mine = np.array([zlib.crc32(text) for text in texts], np.uint32)
     everyones = multihost_utils.process_allgather(mine)
     differing = [
-        f"{name}: process {process} differs from process 0"
-        for column, name in enumerate(facts)
+        Problem(name, f"{name}: process {process} differs from process 0")
+        for column, name in enumerate(inputs)
         for process in np.flatnonzero(everyones[:, column] != everyones[0, column])
     ]
     if differing:
         raise UserError.listing(
-            "the processes of this run do not stand alike:",
+            "the processes of this run disagree about:",
             differing,
             "Start all with the same command, on the same data and a --workdir that all share.",
         )
@@ -114,13 +115,13 @@ def ending_together() -> Iterator[None]:
 def _listen(done: threading.Event) -> None:
     """Leave as soon as a process reports a failure, even while a collective waits for it."""
     while not done.wait(LISTEN_SECONDS):
-        told = _reported()
-        if told and not done.is_set():
-            _leave(f"error: {told}", 2)
+        failure = _reported_failure()
+        if failure and not done.is_set():
+            _leave(f"error: {failure}", 2)
 
 
-def _reported() -> str:
-    """Return what a process said before it failed, '' for nothing."""
+def _reported_failure() -> str:
+    """Return what a process reported before it failed, '' for nothing."""
     try:
         return _store().key_value_try_get(FAILURE)
     except jax.errors.JaxRuntimeError as error:
@@ -135,10 +136,10 @@ def _end_all(error: BaseException, done: threading.Event) -> None:
     mistake = isinstance(error, UserError)
     if not mistake:
         until = time.monotonic() + ECHO_SECONDS
-        while time.monotonic() < until and not _reported():
+        while time.monotonic() < until and not _reported_failure():
             time.sleep(LISTEN_SECONDS / 5)
-        if told := _reported():
-            _leave(f"error: {told}", 2)
+        if failure := _reported_failure():
+            _leave(f"error: {failure}", 2)
         traceback.print_exception(error)
     number = distributed.global_state.process_id
     text = str(error) if mistake else f"{type(error).__name__}: {error}".splitlines()[0]
@@ -146,7 +147,7 @@ def _end_all(error: BaseException, done: threading.Event) -> None:
         _store().key_value_set(FAILURE, f"process {number} failed: {text}")
     if number == 0:
         time.sleep(2 * LISTEN_SECONDS)  # the others ask this process
-    echo = "" if mistake else "\nIf another process ended before, its last lines say why."
+    echo = "" if mistake else "\nIf another process ended first, its last lines give the reason."
     _leave(f"error: process {number} failed: {text}{echo}", 2 if mistake else 1)
 
 

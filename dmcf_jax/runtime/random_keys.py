@@ -16,7 +16,12 @@ class Keys(NamedTuple):
 
 def named_key(seed: int, name: str) -> Array:
     """Return the key of the stream `name`: independent of the other streams and of order."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+    return folded(jax.random.key(seed), name)
+
+
+def folded(key: Array, name: str) -> Array:
+    """Return the key of the part `name` of what `key` is for."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
 def training_keys(seed: int) -> Keys:

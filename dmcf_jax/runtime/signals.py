@@ -1,4 +1,4 @@
-"""Signals that end a run in order: finish the step, save, say so, leave with status 0."""
+"""Signals that end a run in order: finish the step, save, log it, exit with status 0."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Interruption:
-    """Notes SIGTERM, SIGUSR1 and the first Ctrl-C; a second Ctrl-C leaves at once.
+    """Records SIGTERM, SIGUSR1 and the first Ctrl-C; a second Ctrl-C leaves at once.
 
     As a context manager it installs its handlers and puts the old ones back. Before `hold` was
     called there is no state to save yet, and a signal ends the program where it is.
@@ -42,7 +42,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def hold(self) -> None:
-        """From now on only note signals: the caller looks at `reason` and saves."""
+        """From now on only record signals: the caller looks at `reason` and saves."""
         self._held = True
 
     def ends(self, step: int) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import jax
 from jax.sharding import Mesh
 
-from dmcf_jax.data.feed import DeviceFeed, HostFeed
+from dmcf_jax.data.feed import DeviceLoader, HostLoader
 from dmcf_jax.runtime.devices import replicated
 
 
 def lower_step(
-    feed: DeviceFeed | HostFeed, train_step: Callable, inputs: tuple, mesh: Mesh
+    feed: DeviceLoader | HostLoader, train_step: Callable, inputs: tuple, mesh: Mesh
 ) -> jax.stages.Lowered:
     """Return the step for batches of `feed`, traced and lowered, to be compiled by the caller.
 

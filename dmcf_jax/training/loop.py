@@ -137,6 +137,7 @@ class Loop:
     def _evaluate(self, step, state):
         """Validate the state, log the scores and keep a checkpoint that knows them."""
         scores = self._validate(state)
+        assert self._scores is not None  # opened wherever train.eval_every is above 0
         self._scores.write(step, scores)
         log(f"step {step}: " + ", ".join(f"{k} {100 * v:.2f}%" for k, v in scores.items()))
         self._save(state, scores)

@@ -6,6 +6,7 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import Built
+from dmcf_jax.methods.dmcf.pretrained_streams import stream_weights
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.initial import draw_normals, variables_from_normals
 from dmcf_jax.runs.checkpoint import Checkpoints
@@ -13,7 +14,7 @@ from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.devices import replicated, with_sharding
 from dmcf_jax.runtime.random_keys import named_key
 from dmcf_jax.training.init_from import overlay, start_from
-from dmcf_jax.weights.imagenet import load_resnet, stream_weights
+from dmcf_jax.weights.imagenet import load_resnet
 
 
 def start_state(

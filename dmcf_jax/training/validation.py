@@ -6,7 +6,7 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import load_split
+from dmcf_jax.config.build import input_form, load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
@@ -30,7 +30,7 @@ def make_validate(
     if not config.train.eval_every:
         return lambda state: {}
     store = _images(config, held_out)
-    embed = Embedder(model, mesh, config.evaluation.batch_size)
+    embed = Embedder(model, mesh, config.evaluation.batch_size, form=input_form(config))
     protocols = [find_protocol(name) for name in DIRECTIONS]
 
     def validate(state: TrainState) -> dict[str, float]:

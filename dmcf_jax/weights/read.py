@@ -1,6 +1,8 @@
-"""Any file of weights, read as float32 arrays by name: `.pth`, `.safetensors`, `hf://owner/name`."""
+"""Read a file of weights as float32 arrays by name: `.pth`, `.safetensors`, `hf://owner/name`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import safetensors.numpy
@@ -19,54 +21,58 @@ def read_weights(path: str | Path) -> dict[str, Float[np.ndarray, "..."]]:
     """Return the tensors of a file by name; half precision and integers become float32.
 
     Args:
-        path: `.safetensors`, a file of `torch.save` (any other ending), or `hf://owner/name` for
+        path: `.safetensors`, a file of `torch.save` (any other suffix), or `hf://owner/name` for
             the `model.safetensors` of a repository of the Hugging Face hub.
 
     Raises:
-        UserError: if it is missing, damaged or no file of weights.
+        UserError: it is missing, damaged or not a file of weights.
     """
     local = _fetch(str(path)) if str(path).startswith(HUB) else Path(path)
     if not local.is_file():
         raise UserError(
             f"there is no file {path}. Name a ResNet-50 of torchvision or timm (.pth or "
-            ".safetensors), or hf://owner/name."
+            ".safetensors), or hf://owner/name.",
+            about=str(path),
         )
-    is_safe = local.suffix == ".safetensors"
-    tensors = _read_safetensors(local) if is_safe else read_torch_file(local)
+    is_safetensors = local.suffix == ".safetensors"
+    tensors = _read_safetensors(local) if is_safetensors else read_torch_file(local)
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
 
-def _read_safetensors(path):
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         return safetensors.numpy.load_file(path)
     except (SafetensorError, KeyError, OSError, ValueError) as error:
         raise UserError(
-            f"{path} cannot be read as safetensors ({error}). Download or write it again."
+            f"{path} cannot be read as safetensors ({error}). Download or write it again.",
+            about=str(path),
         ) from None
 
 
 def _fetch(address: str) -> Path:
-    """Return where the hub's file lies in its cache, fetched if it is not there."""
+    """Return the path of the hub's file in the local cache; download it if it is not there."""
     repository = address.removeprefix(HUB).strip("/")
     if repository.count("/") != 1:
-        raise UserError(f"{address} is no repository; expected {HUB}owner/name")
+        raise UserError(f"{address} is no repository; expected {HUB}owner/name", about=address)
     try:
-        import huggingface_hub
+        import huggingface_hub  # optional
         import huggingface_hub.errors
     except ImportError:
         raise UserError(
-            f"{address} needs huggingface_hub: pip install huggingface_hub, or name a file."
+            f"{address} needs huggingface_hub: pip install huggingface_hub, or name a file.",
+            about=address,
         ) from None
     try:
         return Path(huggingface_hub.hf_hub_download(repository, _HUB_FILE))
     # Its errors have many unrelated classes (HTTP, cache, validation).
     except Exception as error:
         reason = _hub_reason(huggingface_hub.errors, error)
-        raise UserError(f"{address} cannot be fetched: {reason}. Or name a file.") from None
+        message = f"{address} cannot be fetched: {reason}. Or name a file."
+        raise UserError(message, about=address) from None
 
 
-def _hub_reason(errors, error) -> str:
-    """Return what went wrong and the way out; the classes go from special to general."""
+def _hub_reason(errors: ModuleType, error: Exception) -> str:
+    """Return what went wrong and what to do; subclasses come before their base classes."""
     reasons = {
         errors.GatedRepoError: "its owner asks for a login; run: hf auth login",
         errors.RepositoryNotFoundError: "the hub shows no such repository; check the name, or "
@@ -75,13 +81,19 @@ def _hub_reason(errors, error) -> str:
         "before; check the network",
         errors.EntryNotFoundError: f"the repository has no {_HUB_FILE}; choose another",
     }
-    own = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-    return next((text for kind, text in reasons.items() if isinstance(error, kind)), own)
+    message = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return next((text for kind, text in reasons.items() if isinstance(error, kind)), message)
 
 
-def write_safetensors(path: Path, tensors: dict[str, np.ndarray], facts: dict[str, str]) -> None:
-    """Write `tensors` with `facts` as metadata, beside `path` first and renamed when whole."""
-    whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+def write_safetensors(
+    path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
+    """Write `tensors` with `metadata` to `path`, completely or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     with atomic_path(path, "Name another place with --out.") as temporary:
-        # Not by save_file, whose files only their owner may read.
-        temporary.write_bytes(safetensors.numpy.save(whole, facts))
+        # save_file would make a file that only its owner may read.
+        temporary.write_bytes(safetensors.numpy.save(contiguous, dict(metadata)))

@@ -1,10 +1,11 @@
-"""PyTorch's names of our variables: one table, read in both directions.
+"""PyTorch's names of dmcf_jax's variables: one table, read in both directions.
 
-A stream is named and shaped as torchvision does it, alone (`layer1.0.conv1.weight`) or within a
-DMCF (`visible.layer1.0.conv1.weight`); heads are `heads.G1.reduction.conv.weight` and so on.
+A stream is named and shaped as in torchvision, alone (`layer1.0.conv1.weight`) or within a DMCF
+(`visible.layer1.0.conv1.weight`); heads are `heads.G1.reduction.conv.weight` and so on.
 """
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -12,7 +13,10 @@ from jaxtyping import Float
 
 from dmcf_jax.models.tree_paths import path_name
 
-# PyTorch keeps kernels as [o c s s], we as [s s c o]; matrices as [o c], we as [c o].
+# (PyTorch's name, path in dmcf_jax, order of dmcf_jax's axes in PyTorch or None)
+Row = tuple[str, str, tuple[int, ...] | None]
+
+# Kernels are [o c s s] in PyTorch and [s s c o] here; matrices [o c] there and [c o] here.
 _KERNEL, _MATRIX = (2, 3, 1, 0), (1, 0)
 _CONVOLUTIONS = (
     ("conv1", "conv1"),
@@ -32,46 +36,49 @@ _OF_NORM = (
 )
 
 
-def _norm(theirs, ours):
+def _norm_rows(torch_name: str, path: str) -> list[Row]:
     return [
-        (f"{theirs}.{leaf}", f"{collection}/{ours}/{our_leaf}", None)
-        for leaf, collection, our_leaf in _OF_NORM
+        (f"{torch_name}.{torch_leaf}", f"{collection}/{path}/{leaf}", None)
+        for torch_leaf, collection, leaf in _OF_NORM
     ]
 
 
-def _stream_rows(stream):
+def _stream_rows(stream: str) -> Iterator[Row]:
     dotted, slashed = (stream + mark if stream else "" for mark in "./")
-    for theirs, ours in _CONVOLUTIONS:
-        yield f"{dotted}{theirs}.weight", f"params/{slashed}{ours}/kernel", _KERNEL
-    for theirs, ours in _NORMS:
-        yield from _norm(dotted + theirs, slashed + ours)
+    for torch_name, path in _CONVOLUTIONS:
+        yield f"{dotted}{torch_name}.weight", f"params/{slashed}{path}/kernel", _KERNEL
+    for torch_name, path in _NORMS:
+        yield from _norm_rows(dotted + torch_name, slashed + path)
 
 
-def _head_rows(kind):
-    theirs, ours = f"heads.{kind}{{n}}", f"heads_{kind}{{n}}"
-    yield f"{theirs}.reduction.conv.weight", f"params/{ours}/reduction/conv/kernel", _MATRIX
-    yield from _norm(f"{theirs}.reduction.bn", f"{ours}/reduction/bn")
-    yield f"{theirs}.classifier.weight", f"params/{ours}/classifier/kernel", _MATRIX
-    yield f"{theirs}.classifier.bias", f"params/{ours}/classifier/bias", None
+def _head_rows(kind: str) -> Iterator[Row]:
+    torch_name, path = f"heads.{kind}{{n}}", f"heads_{kind}{{n}}"
+    yield f"{torch_name}.reduction.conv.weight", f"params/{path}/reduction/conv/kernel", _MATRIX
+    yield from _norm_rows(f"{torch_name}.reduction.bn", f"{path}/reduction/bn")
+    yield f"{torch_name}.classifier.weight", f"params/{path}/classifier/kernel", _MATRIX
+    yield f"{torch_name}.classifier.bias", f"params/{path}/classifier/bias", None
 
 
-# (their name, our path, order of our axes in theirs); a word in braces stands for a number.
-TABLE = (
+# A word in braces is a number.
+TABLE: tuple[Row, ...] = (
     *(row for stream in ("", "visible", "infrared", "shared") for row in _stream_rows(stream)),
     *(row for kind in "GR" for row in _head_rows(kind)),
     ("log_variance", "params/log_variance", None),
 )
 
 
-def _pattern(template):
+def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\d+)", re.escape(template)))
 
 
-_TO_OURS = tuple((_pattern(theirs), ours, axes) for theirs, ours, axes in TABLE)
-_TO_THEIRS = tuple((_pattern(ours), theirs, axes) for theirs, ours, axes in TABLE)
+_FROM_TORCH = tuple((_pattern(torch_name), path, axes) for torch_name, path, axes in TABLE)
+_TO_TORCH = tuple((_pattern(path), torch_name, axes) for torch_name, path, axes in TABLE)
 
 
-def _translate(name, rows):
+def _translate(
+    name: str, rows: Sequence[tuple[re.Pattern[str], str, tuple[int, ...] | None]]
+) -> tuple[str, tuple[int, ...] | None]:
+    """Return the other name of a variable and the order of its axes."""
     for pattern, target, axes in rows:
         match = pattern.fullmatch(name)
         if match:
@@ -79,37 +86,45 @@ def _translate(name, rows):
     raise KeyError(f"the table of names has no row for {name!r}")
 
 
-def from_torch(tensors: dict[str, Float[np.ndarray, "..."]]) -> dict:
-    """Return the tree of variables that PyTorch's `tensors` are.
+def from_torch(tensors: Mapping[str, Float[np.ndarray, "..."]]) -> dict:
+    """Return PyTorch's `tensors` as a tree of variables.
 
     Raises:
-        KeyError: for a name that is in no row of the table.
+        KeyError: a name that is in no row of the table.
     """
     variables: dict = {"params": {}, "batch_stats": {}}
     for name, value in tensors.items():
-        target, axes = _translate(name, _TO_OURS)
+        target, axes = _translate(name, _FROM_TORCH)
         *folders, leaf = target.split("/")
-        place = variables
+        branch = variables
         for folder in folders:
-            place = place.setdefault(folder, {})
-        place[leaf] = np.ascontiguousarray(value.transpose(axes)) if axes else value
+            branch = branch.setdefault(folder, {})
+        branch[leaf] = np.ascontiguousarray(value.transpose(axes)) if axes else value
     return variables
 
 
-def to_torch(variables: dict) -> dict[str, Float[np.ndarray, "..."]]:
-    """Return variables of a ResNet or a DMCF under PyTorch's names, in its layout."""
+def to_torch(variables: Mapping) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return variables of a ResNet or a DMCF under PyTorch's names, in its layout.
+
+    Raises:
+        KeyError: a variable that is in no row of the table.
+    """
     tensors = {}
     for path, value in jax.tree_util.tree_leaves_with_path(variables):
-        name, axes = _translate(path_name(path), _TO_THEIRS)
+        name, axes = _translate(path_name(path), _TO_TORCH)
         value = np.asarray(value)
         tensors[name] = np.ascontiguousarray(value.transpose(np.argsort(axes))) if axes else value
     return tensors
 
 
-def torch_shapes(shapes: dict) -> dict[str, tuple[int, ...]]:
-    """Return PyTorch's name and shape of every variable of a tree of arrays or shapes."""
-    found = {}
+def torch_shapes(shapes: Mapping) -> dict[str, tuple[int, ...]]:
+    """Return PyTorch's name and shape of every variable of a tree of arrays or shapes.
+
+    Raises:
+        KeyError: a variable that is in no row of the table.
+    """
+    named = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
-        name, axes = _translate(path_name(path), _TO_THEIRS)
-        found[name] = tuple(leaf.shape[i] for i in np.argsort(axes)) if axes else leaf.shape
-    return found
+        name, axes = _translate(path_name(path), _TO_TORCH)
+        named[name] = tuple(leaf.shape[i] for i in np.argsort(axes)) if axes else leaf.shape
+    return named

@@ -1,10 +1,11 @@
-"""PyTorch's `.pth` files read without PyTorch, by a reader that can run no code.
+"""Read PyTorch's `.pth` files without PyTorch and without running code from them.
 
-A `.pth` file is a pickle, and a pickle may call anything. Here the few names that a file of
-tensors needs stand for classes of this module; every other name is refused before it is looked
-up. Both layouts are read: the zip archive (PyTorch 1.6 and later) and the stream before it.
+A `.pth` file is a pickle, and a pickle may call any function. Here the few names that a file of
+tensors needs are mapped to classes of this module; every other name is refused before it is
+looked up. Both layouts are read: the zip archive (PyTorch 1.6 and later) and the older stream.
 """
 
+import io
 import pickle
 import tarfile
 import zipfile
@@ -15,10 +16,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import UserError, shorten
 
-# First object of the stream layout.
-MAGIC = 0x1950A86A20F9469CFC6C
+MAGIC = 0x1950A86A20F9469CFC6C  # first object of the stream layout
 _DTYPES = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
@@ -34,28 +34,30 @@ _DTYPES = {
 
 
 class _Storage:
-    """A run of values in the file, filled once its bytes are read."""
+    """A block of values in the file; empty until its bytes are read."""
 
     def __init__(self, dtype: np.dtype, count: int):
         self.dtype, self.count, self.values = dtype, count, np.empty(0, dtype)
 
     def check(self, size: int) -> None:
-        """Refuse a wrong number of bytes, before they are read where it is known before."""
+        """Refuse a wrong number of bytes."""
         if size != self.count * self.dtype.itemsize:
-            raise ValueError("the file is cut short: a tensor's values are not all there")
+            raise ValueError("the file is truncated: values of a tensor are missing")
 
     def fill(self, data: bytes) -> None:
+        """Take the values from the file's bytes."""
         self.check(len(data))
         self.values = np.frombuffer(data, self.dtype)
 
 
 class _Tensor:
-    """What a file says of one tensor: a strided window of a storage."""
+    """One tensor of a file: a strided window of a storage."""
 
-    def __init__(self, storage, offset, size, stride, *_):
+    def __init__(self, storage: _Storage, offset: int, size: tuple, stride: tuple, *_: Any):
         self.window = (storage, offset, size, stride)
 
     def array(self) -> np.ndarray:
+        """Return a copy of the values; refuse a window that is not inside its storage."""
         storage, offset, size, stride = self.window
         reach = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         count = int(np.prod(size, dtype=object))
@@ -69,15 +71,15 @@ class _Tensor:
 class _Parameter:
     """A parameter as PyTorch before 0.4 wrote it: the tensor is the first entry of its state."""
 
-    def __init__(self, data=None, *_):
+    def __init__(self, data: Any = None, *_: Any):
         self.data = data
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple) -> None:
         if len(state) == 5:
             self.data = state[0]
 
 
-def _rebuild_parameter(data, *_):
+def _rebuild_parameter(data: Any, *_: Any) -> Any:
     return data
 
 
@@ -92,22 +94,24 @@ _KNOWN = {
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Builds dictionaries of tensors and nothing else; remembers the storages it met."""
+    """Builds dictionaries of tensors and nothing else, and collects their storages."""
 
-    def __init__(self, file):
+    def __init__(self, file: io.BufferedIOBase):
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name of the pickle is mapped to; refuse every name but the known ones."""
         if (module, name) not in _KNOWN:
             raise UserError(
                 f"it asks to load {module}.{name}, which no file of weights needs. It was refused "
                 "and not executed; such a file may be an attack. Use another source, or, if it is "
-                "your own, save model.state_dict() alone"
+                "your own, save only model.state_dict()"
             )
         return _KNOWN[module, name]
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: tuple) -> _Storage:
+        """Return the storage that the pickle refers to by its key."""
         _, dtype, key, _, count, *view = pid
         if any(view):
             raise ValueError("its storages are views of each other")
@@ -118,8 +122,8 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
     """Return the tensors of a `.pth` file by name, in the dtype they are stored in.
 
     Raises:
-        UserError: if the file is missing, damaged, not a dictionary of tensors, or asks to load
-            anything but tensors; it names what.
+        UserError: the file is missing, damaged, not a dictionary of tensors, or asks to load
+            anything but tensors.
     """
     path = Path(path)
     try:
@@ -128,18 +132,19 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
             file.seek(0)
             return _arrays(_read_zip(file) if is_zip else _read_stream(file))
     except UserError as error:
-        raise UserError(f"{path} is not used: {error}.") from None
-    # A damaged pickle can raise almost anything; all of it means the same to the reader.
+        raise UserError(f"{path} was refused: {error}.", about=str(path)) from None
+    # A damaged pickle can raise almost anything.
     except Exception as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise UserError(
             f"{path} cannot be read as a PyTorch file of weights ({kind}{error}).\n"
-            f"Download it again, or convert it where PyTorch is installed:\n{conversion(path)}"
+            f"Download it again, or convert it where PyTorch is installed:\n{conversion(path)}",
+            about=str(path),
         ) from None
 
 
 def conversion(path: Path) -> str:
-    """Return the one-line command that turns a file that PyTorch can read into safetensors."""
+    """Return the command that converts a file of PyTorch to safetensors."""
     return (
         'python -c "import torch, safetensors.torch as s; s.save_file({k: v.contiguous() for k, v '
         f"in torch.load('{path}', 'cpu', weights_only=True).items()}}, "
@@ -147,9 +152,9 @@ def conversion(path: Path) -> str:
     )
 
 
-def _read_zip(file) -> Any:
+def _read_zip(file: io.BufferedIOBase) -> Any:
     if not zipfile.is_zipfile(file):
-        raise ValueError("the file is cut short: its archive has no end")
+        raise ValueError("the file is truncated: its archive has no end")
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         pickled = [name for name in names if name.endswith("/data.pkl")]
@@ -158,8 +163,8 @@ def _read_zip(file) -> Any:
         folder = pickled[0].removesuffix("data.pkl")
         if folder + "byteorder" in names and archive.read(folder + "byteorder") != b"little":
             raise ValueError("its byte order is big-endian")
-        with archive.open(pickled[0]) as file_of_names:
-            unpickler = _TensorUnpickler(file_of_names)
+        with archive.open(pickled[0]) as pickle_file:
+            unpickler = _TensorUnpickler(pickle_file)
             content = unpickler.load()
         for key, storage in unpickler.storages.items():
             entry = f"{folder}data/{key}"
@@ -168,7 +173,7 @@ def _read_zip(file) -> Any:
     return content
 
 
-def _read_stream(file) -> Any:
+def _read_stream(file: io.BufferedIOBase) -> Any:
     if tarfile.is_tarfile(file):
         raise ValueError("it has the tar layout of PyTorch before 0.1.10")
     file.seek(0)
@@ -181,12 +186,12 @@ def _read_stream(file) -> Any:
     for key in _TensorUnpickler(file).load():
         storage = unpickler.storages[key]
         if int.from_bytes(file.read(8), "little") != storage.count:
-            raise ValueError("the file is cut short or damaged")
+            raise ValueError("the file is truncated or damaged")
         storage.fill(file.read(storage.count * storage.dtype.itemsize))
     return content
 
 
-def _arrays(content) -> dict[str, np.ndarray]:
+def _arrays(content: Any) -> dict[str, np.ndarray]:
     if not isinstance(content, dict):
         raise UserError(f"it holds a {type(content).__name__}, not a dictionary of tensors")
     tensors = {
@@ -196,6 +201,7 @@ def _arrays(content) -> dict[str, np.ndarray]:
     others = [str(name) for name, value in tensors.items() if not isinstance(value, _Tensor)]
     if others:
         raise UserError(
-            f"not everything in it is a tensor ({', '.join(others[:5])}); save the state_dict alone"
+            f"not everything in it is a tensor ({', '.join(shorten(others, 5))}); save only the "
+            "state_dict"
         )
     return {name: tensor.array() for name, tensor in tensors.items()}

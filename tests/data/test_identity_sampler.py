@@ -77,9 +77,10 @@ def test_identities_of_one_modality_are_left_out():
     assert drawn == {100, 120}
 
 
-def test_too_few_identities_are_refused_with_the_way_out():
+def test_too_few_identities_are_refused_with_what_to_do():
     identity, modality = make_images([5, 0, 5], [5, 5, 5])
     with pytest.raises(
-        UserError, match=r"P is 3, but only 2 .*2 in visible, 3 in infrared.*at most 2"
-    ):
+        UserError, match=r"only 2 .*2 in visible, 3 in infrared.*at most 2"
+    ) as error:
         identity_table(identity, modality, P=3)
+    assert error.value.about == ("sampler.P",)

@@ -1,4 +1,4 @@
-"""Loaded images against Pillow's own decode and resize; caches against tampering."""
+"""Loaded images compared with Pillow's decode and resize; caches that were changed."""
 
 import io
 import json
@@ -65,7 +65,7 @@ def test_images_equal_pillows_in_record_order(data_dir, tmp_path):
 
 
 def test_jpeg_splits_and_another_filter(data_dir, tmp_path):
-    options = {"filter": "bilinear", "cache_dir": tmp_path}
+    options = {"resample": "bilinear", "cache_dir": tmp_path}
     store = load_images("sysu_mm01", data_dir, ("train", "val"), SIZE, **options)
     root = data_dir.parent / "sysu"
     for row, path in enumerate(store.path):
@@ -109,13 +109,13 @@ def cut_images(folder):
     (folder / "images.npy").write_bytes(data[:-500])
 
 
-def foreign_filter(folder):
+def another_filter(folder):
     stamp = json.loads((folder / "stamp.json").read_text())
     stamp["stamp"]["filter"] = "bicubic"
     (folder / "stamp.json").write_text(json.dumps(stamp))
 
 
-def foreign_records(folder):
+def other_records(folder):
     stamp = json.loads((folder / "stamp.json").read_text())
     stamp["stamp"]["records_sha256"][0] = "0" * 64
     (folder / "stamp.json").write_text(json.dumps(stamp))
@@ -133,15 +133,15 @@ HARMS = (
     damage_pixels,
     damage_labels,
     cut_images,
-    foreign_filter,
-    foreign_records,
+    another_filter,
+    other_records,
     no_stamp,
     pickled_labels,
 )
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_foreign_or_damaged_cache_is_made_anew(data_dir, tmp_path, harm):
+def test_a_damaged_cache_or_one_of_other_data_is_made_again(data_dir, tmp_path, harm):
     expected = np.array(load(data_dir, tmp_path).images)
     folder = cache_folder(tmp_path)
     harm(folder)
@@ -165,8 +165,9 @@ def test_a_failure_leaves_no_cache(data_dir, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(image_cache, "_write_all", fail)
-    with pytest.raises(UserError, match="No space left on device.*make room"):
+    with pytest.raises(UserError, match="No space left on device") as error:
         load(data_dir, tmp_path / "cache")
+    assert error.value.about == ("cache_dir",)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -181,28 +182,29 @@ def test_what_a_killed_process_left_is_removed(data_dir, tmp_path):
 
 
 def test_records_other_than_those_written_are_refused(data_dir, tmp_path, monkeypatch):
-    facts = prepared.read_facts("regdb", data_dir, 1)
-    facts["records_sha256"]["train"] = "0" * 64
-    monkeypatch.setattr(prepared, "read_facts", lambda *arguments: facts)
-    with pytest.raises(UserError, match="records of train are not those that were written"):
+    metadata = prepared.read_metadata("regdb", data_dir, 1)
+    metadata["records_sha256"]["train"] = "0" * 64
+    monkeypatch.setattr(prepared, "read_metadata", lambda *arguments: metadata)
+    with pytest.raises(UserError, match="records of train") as error:
         load(data_dir, tmp_path)
+    assert error.value.about == (str(data_dir / "regdb/trial_1/1.0.0"),)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_data_tell_the_exact_command(tmp_path):
+def test_missing_data_print_the_exact_command(tmp_path):
     with pytest.raises(UserError) as error:
         load_images("regdb", tmp_path, ("train",), SIZE, trial=3)
-    command = "prepare_data.py --dataset=regdb --source=DIR"
+    command = "dmcf prepare_data --dataset=regdb --source=DIR"
     assert f"{command} --data_dir={tmp_path} --trial=3" in str(error.value)
 
 
-def test_wrong_arguments_are_told_at_once(data_dir, tmp_path):
+def test_wrong_arguments_are_named_at_once(data_dir, tmp_path):
     with pytest.raises(UserError) as error:
-        load_images("regdb", data_dir, ("val",), (0, 9999), trial=1, filter="cubic")
-    for part in ("split 'val': regdb has", "filter 'cubic'", "size (0, 9999)"):
-        assert part in str(error.value)
-    with pytest.raises(UserError, match="trial None of regdb"):
+        load_images("regdb", data_dir, ("val",), (0, 9999), trial=1, resample="cubic")
+    assert error.value.about == ("splits", "resample", "size")
+    with pytest.raises(UserError) as error:
         load_images("regdb", data_dir, ("train",), SIZE)
+    assert error.value.about == ("trial",)
 
 
 def test_a_warm_cache_needs_no_tensorflow_datasets(data_dir, tmp_path):

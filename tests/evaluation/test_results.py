@@ -16,11 +16,12 @@ from dmcf_jax.evaluation.ranking.ranking import Metrics
 from dmcf_jax.evaluation.results import (
     cmc_csv,
     markdown_table,
+    mean_and_deviation,
     pool_trials,
     read_result,
     result_as_dict,
-    write_report,
 )
+from dmcf_jax.reports.write import write_report
 
 
 def trial(number, rank_1):
@@ -52,9 +53,9 @@ def test_the_file_holds_what_the_issue_asks_for(tmp_path):
     assert read["trials"][3]["valid_queries"] == 28
     rank_1 = [0.5 + number / 100 for number in range(10)]
     assert read["mean"]["cmc"]["1"] == pytest.approx(np.mean(rank_1))
-    assert read["std"]["cmc"]["1"] == pytest.approx(np.std(rank_1))
+    assert read["std"]["cmc"]["1"] == pytest.approx(0.0302765)  # sqrt(0.00825 / 9)
     assert read["mean"]["mAP"] == pytest.approx(np.mean(rank_1) / 2)
-    assert read["std"]["mINP"] == pytest.approx(np.std(rank_1) / 4)
+    assert read["std"]["mINP"] == pytest.approx(0.0302765 / 4)
 
 
 def test_nothing_half_written_is_left(tmp_path):
@@ -76,10 +77,11 @@ def test_the_figure_is_the_same_each_time(tmp_path):
 def test_the_table_is_in_percent_with_two_decimals():
     table = markdown_table([result(numbers=(1,)), result(numbers=(0, 2), options=("flip",))])
     lines = table.splitlines()
-    assert lines[0] == "| protocol | trials | rank-1 | rank-5 | rank-10 | rank-20 | mAP | mINP |"
+    columns = "trials | rank-1 | rank-5 | rank-10 | rank-20 | mAP | mINP |"
+    assert lines[0] == f"| protocol (± sample standard deviation, n - 1) | {columns}"
     assert lines[2].startswith("| regdb/visible-to-thermal | 1 | 51.00 | ")
     assert lines[2].endswith("| 100.00 | 25.50 | 12.75 |")
-    assert "| regdb/visible-to-thermal, flip | 2 | 51.00 ± 1.00 |" in lines[3]
+    assert "| regdb/visible-to-thermal, flip | 2 | 51.00 ± 1.41 |" in lines[3]
     assert len({line.count("|") for line in lines}) == 1
 
 
@@ -112,9 +114,9 @@ def test_trials_of_several_models_are_pooled(tmp_path):
     assert [trial["trial"] for trial in pooled["trials"]] == [1, 2, 3]
     assert pooled["models"] == {"pooled": 3, "of": 10}
     assert pooled["mean"]["cmc"]["1"] == pytest.approx(0.52)
-    assert pooled["std"]["mAP"] == pytest.approx(np.std([0.51, 0.52, 0.53]) / 2)
+    assert pooled["std"]["mAP"] == pytest.approx(0.01 / 2)
     assert [part["checkpoint"]["step"] for part in pooled["pooled"]] == [3, 1, 2]
-    assert "52.00 ± 0.82" in markdown_table([pooled])
+    assert "52.00 ± 1.00" in markdown_table([pooled])
     write_report(pooled, tmp_path / "pooled")
 
 
@@ -127,25 +129,39 @@ def test_what_does_not_belong_together_is_not_pooled(tmp_path):
     ]
     with pytest.raises(UserError) as error:
         pool_trials(paths)
-    message = str(error.value)
-    assert f"{paths[1]}: trial 1, as in {paths[0]}" in message
-    assert f'{paths[2]}: protocol is "regdb/thermal-to-visible"' in message
-    assert f'{paths[3]}: options is ["flip"]' in message
+    texts = [problem.text for problem in error.value.problems]
+    assert set(error.value.about) == set(paths[1:])
+    assert f"{paths[1]}: trial 1, as in {paths[0]}" in texts
+    assert any(f'{paths[2]}: protocol is "regdb/thermal-to-visible"' in text for text in texts)
+    assert any(f'{paths[3]}: options is ["flip"]' in text for text in texts)
 
 
 def test_unreadable_results_are_told(tmp_path):
     path = tmp_path / "result.json"
     for contents in ("", "{}", "[1]", '{"protocol": '):
         path.write_text(contents)
-        with pytest.raises(UserError, match="result.json"):
+        with pytest.raises(UserError) as error:
             read_result(path)
-    with pytest.raises(UserError, match="nothing.json"):
+        assert error.value.about == (str(path),)
+    with pytest.raises(UserError) as error:
         pool_trials([tmp_path / "nothing.json"])
-    with pytest.raises(UserError, match="no result files"):
+    assert error.value.about == (str(tmp_path / "nothing.json"),)
+    with pytest.raises(UserError) as error:
         pool_trials([])
+    assert error.value.about == ("pool",)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written|cannot be made"):
+    with pytest.raises(UserError) as error:
         write_report(result(), tmp_path / "file")
+    assert error.value.about[0].startswith(str(tmp_path / "file"))
+
+
+def test_the_deviation_is_that_of_a_sample():
+    # (30 + 31 + 35) / 3 = 32; squares 4 + 1 + 9 = 14; divided by 2, not by 3.
+    mean, deviation = mean_and_deviation([30.0, 31.0, 35.0])
+    assert (mean, deviation) == (32, pytest.approx(7**0.5))
+    means, deviations = mean_and_deviation([[1.0, 5.0], [3.0, 5.0]])
+    assert means.tolist() == [2, 5] and deviations.tolist() == [pytest.approx(2**0.5), 0]
+    assert mean_and_deviation([4.0]) == (4, 0)

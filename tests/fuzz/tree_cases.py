@@ -271,7 +271,7 @@ def check_tree(case) -> str | None:
 def _hold_against_source(name, trial, root, data_dir):
     """Nothing is skipped in silence: what is prepared is every image that the lists name."""
     (item,) = verify_prepared(name, data_dir, trial=trial, source=root)
-    for split, counts in item.facts["counts"].items():
+    for split, counts in item.metadata["counts"].items():
         store = load_images(name, data_dir, (split,), (8, 4), trial=trial)
         assert len(store) == counts["visible"] + counts["infrared"] > 0
         assert set(store.path) == set(_listed(name, root, split)), split

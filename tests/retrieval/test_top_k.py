@@ -1,4 +1,4 @@
-"""Search against a full sort; embeddings on disk against the model that made them."""
+"""Search compared with a full sort; embeddings on disk with the model that made them."""
 
 import dataclasses
 import json
@@ -16,8 +16,8 @@ from support.toys import toy_model, truth, write_people
 from support.trees import noise, write_text
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.retrieval.embed_pictures import embed_files
-from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embeddings, shard_path
+from dmcf_jax.retrieval.embed_pictures import embed_pictures
+from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set, shard_path
 from dmcf_jax.retrieval.faiss_index import index_top_k
 from dmcf_jax.retrieval.model import load_model
 from dmcf_jax.retrieval.picture_list import list_images
@@ -74,17 +74,21 @@ def test_the_program_for_accelerators_finds_the_same(monkeypatch):
 
 def test_what_cannot_be_ranked_is_refused():
     good = unit(4)
-    with pytest.raises(UserError, match="at least one match"):
+    with pytest.raises(UserError) as error:
         rank(good, good, 0)
-    with pytest.raises(UserError, match="queries have 32 numbers, the gallery 8"):
+    assert error.value.about == ("top",)
+    with pytest.raises(UserError, match="32 numbers, the gallery 8") as error:
         rank(good, unit(4, 8))
+    assert error.value.about == ("gallery",)
     bad = good.copy()
     bad[2] *= 3
-    with pytest.raises(UserError, match="gallery row 2 has length 3, expected 1"):
+    with pytest.raises(UserError, match="row 2 has length 3") as error:
         rank(good, bad)
+    assert error.value.about == ("gallery",)
     bad[2, 0] = np.nan
-    with pytest.raises(UserError, match="query row 2 has length nan"):
+    with pytest.raises(UserError, match="row 2 has length nan") as error:
         rank(bad, good)
+    assert error.value.about == ("query",)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,7 @@ def expected_of(model, root, paths, modality):
 
 def test_embeddings_on_disk_are_those_of_the_model(people, tmp_path):
     model = toy_model()
-    found = embed_files(model, list_images(people, None), tmp_path / "out", shard_rows=3)
+    found = embed_pictures(model, list_images(people, None), tmp_path / "out", shard_rows=3)
     labels = [found.labels([row])[row] for row in range(len(found))]
     assert len(found) == 16 and len(list((tmp_path / "out").glob("*.npz"))) == 6
     for label, vector in zip(labels, found.read(), strict=True):
@@ -111,9 +115,9 @@ def test_embeddings_on_disk_are_those_of_the_model(people, tmp_path):
         assert file["embedding"].dtype == np.float32 and file["path"].dtype.kind == "U"
 
 
-def test_a_cut_short_call_is_continued(people, tmp_path):
+def test_an_interrupted_call_is_resumed(people, tmp_path):
     images = list_images(people, "visible")
-    whole = embed_files(toy_model(), images, tmp_path / "whole", shard_rows=3).read()
+    whole = embed_pictures(toy_model(), images, tmp_path / "whole", shard_rows=3).read()
     calls = []
 
     def fail_at_the_third(pixels, modality):
@@ -125,11 +129,12 @@ def test_a_cut_short_call_is_continued(people, tmp_path):
     broken = toy_model()
     object.__setattr__(broken, "_embed", fail_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        embed_files(broken, images, tmp_path / "out", shard_rows=3)
-    with pytest.raises(UserError, match="are not finished"):
+        embed_pictures(broken, images, tmp_path / "out", shard_rows=3)
+    with pytest.raises(UserError, match="are not complete") as error:
         EmbeddingSet(tmp_path / "out")
+    assert error.value.about == (str(tmp_path / "out"),)
     calls.clear()
-    again = embed_files(toy_model(calls=calls), images, tmp_path / "out", shard_rows=3)
+    again = embed_pictures(toy_model(calls=calls), images, tmp_path / "out", shard_rows=3)
     assert len(calls) == 1
     np.testing.assert_array_equal(again.read(), whole)
 
@@ -140,11 +145,11 @@ def test_unreadable_pictures_are_all_named_and_skipped_only_on_request(people, t
         (root / "visible" / name).write_bytes(b"no picture")
     images = list_images(root, "visible")
     with pytest.raises(UserError) as error:
-        embed_files(toy_model(), images, tmp_path / "out", shard_rows=2)
-    assert "2 of 8 pictures" in str(error.value) and "--skip_bad" in str(error.value)
-    assert "visible/ann/0.png" in str(error.value) and "visible/di/1.png" in str(error.value)
+        embed_pictures(toy_model(), images, tmp_path / "out", shard_rows=2)
+    assert error.value.about == ("visible/ann/0.png", "visible/di/1.png")
+    assert "--skip_bad" in str(error.value)
     calls = []
-    found = embed_files(
+    found = embed_pictures(
         toy_model(calls=calls), images, tmp_path / "out", skip_bad=True, shard_rows=2
     )
     assert len(calls) == 2 and len(found) == 6
@@ -156,17 +161,21 @@ def test_unreadable_pictures_are_all_named_and_skipped_only_on_request(people, t
 
 def test_embeddings_of_different_models_or_pictures_do_not_mix(people, tmp_path):
     images, out = list_images(people, "visible"), tmp_path / "out"
-    found = embed_files(toy_model(), images, out)
+    found = embed_pictures(toy_model(), images, out)
     other = toy_model("b" * 64)
-    with pytest.raises(UserError, match="model: aaaaaaaaaaaa there, bbbbbbbbbbbb now"):
-        embed_files(other, images, out)
-    with pytest.raises(UserError, match="list of pictures: .* there"):
-        embed_files(toy_model(), list_images(people, "infrared"), out)
-    with pytest.raises(UserError, match=r"--gallery=.* of another model.*12 numbers each"):
+    with pytest.raises(UserError, match="aaaaaaaaaaaa there, bbbbbbbbbbbb now") as error:
+        embed_pictures(other, images, out)
+    assert error.value.about == ("model",)
+    with pytest.raises(UserError) as error:
+        embed_pictures(toy_model(), list_images(people, "infrared"), out)
+    assert error.value.about == ("list of pictures",)
+    with pytest.raises(UserError, match="12 numbers each") as error:
         found.check_model(other, "--gallery")
+    assert error.value.about == ("--gallery",)
     write_text(tmp_path / "busy/file", "mine")
-    with pytest.raises(UserError, match="holds something else"):
-        embed_files(toy_model(), images, tmp_path / "busy")
+    with pytest.raises(UserError) as error:
+        embed_pictures(toy_model(), images, tmp_path / "busy")
+    assert error.value.about == ("--out",)
 
 
 def test_pictures_and_arrays_are_embedded_alike(people):
@@ -176,15 +185,16 @@ def test_pictures_and_arrays_are_embedded_alike(people):
     by_array = model.embed([model.read(path) for path in paths], "infrared")
     np.testing.assert_array_equal(by_path, by_array)
     assert model.embed([], "visible").shape == (0, 12)
-    with pytest.raises(UserError, match="modality 'thermal' is not known"):
+    with pytest.raises(UserError, match="'thermal' is not known") as error:
         model.embed(paths, "thermal")
+    assert error.value.about == ("modality",)
     with pytest.raises(UserError) as error:
         model.embed([paths[0], people / "gone.png", np.zeros((2, 2), np.uint8)], "visible")
-    assert "gone.png cannot be read" in str(error.value)
-    assert "expected uint8 [h, w, 3]" in str(error.value)
+    assert error.value.about == (str(people / "gone.png"), "an array")
+    assert "expected uint8 [h, w, 3]" in error.value.problems[1].text
 
 
-def test_which_pictures_are_meant(people, tmp_path):
+def test_which_pictures_are_listed(people, tmp_path):
     folder = people / "infrared"
     assert [r.path for r in list_images(folder, "infrared").rows][:2] == ["ann/0.png", "ann/1.png"]
     assert {row.modality for row in list_images(people, "infrared").rows} == {"infrared"}
@@ -197,26 +207,29 @@ def test_which_pictures_are_meant(people, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "modality", "sentence"),
+    ("name", "modality", "about", "words"),
     [
-        ("infrared", None, "add --modality=visible or infrared"),
-        ("infrared", "ir", "modality 'ir' is not known"),
-        ("nothing", "visible", "holds no visible images"),
-        ("gone", "visible", "does not exist"),
+        ("infrared", None, "--modality", "add --modality=visible or infrared"),
+        ("infrared", "ir", "--modality", "is not known"),
+        ("nothing", "visible", "--images", "no visible images"),
+        ("gone", "visible", "--images", "does not exist"),
     ],
 )
-def test_pictures_that_are_not_there_or_unknown_are_a_sentence(people, name, modality, sentence):
+def test_missing_pictures_and_unknown_modalities_are_refused(people, name, modality, about, words):
     (people / "nothing").mkdir(exist_ok=True)
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=words) as error:
         list_images(people / name, modality)
+    assert error.value.about == (about,)
 
 
-def test_a_missing_model_is_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="does not exist; give the --workdir of a run"):
+def test_a_missing_model_is_refused(tmp_path):
+    with pytest.raises(UserError, match="does not exist") as error:
         load_model(tmp_path / "none")
+    assert error.value.about == ("--model",)
     write_text(tmp_path / "file.zip", "text")
-    with pytest.raises(UserError, match="is no exported model"):
+    with pytest.raises(UserError, match="is no exported model") as error:
         load_model(tmp_path / "file.zip")
+    assert error.value.about == ("--model",)
     with pytest.raises(UserError, match="holds no run"):
         load_model(tmp_path)
 
@@ -253,8 +266,9 @@ def test_an_exported_file_is_ready_for_use(people, tmp_path):
         model=str(tmp_path / "dmcf.zip"), gallery=str(people), query=str(people), explain=True,
         query_modality="infrared", gallery_modality="visible", html=str(tmp_path / "a.html"),
     )  # fmt: skip
-    with pytest.raises(UserError, match="give the run's folder as --model"):
+    with pytest.raises(UserError, match="--explain") as error:
         run_search(options)
+    assert error.value.about == ("--model",)
     found = run_search(dataclasses.replace(options, explain=False, html_queries=3))
     assert len(found["results"]) == 8 and len(found["results"][0]["matches"]) == 8
     assert "3 of 8 queries" in (tmp_path / "a.html").read_text()
@@ -263,18 +277,20 @@ def test_an_exported_file_is_ready_for_use(people, tmp_path):
 
 def test_an_index_without_faiss_says_how_to_get_it(people, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    found = embed_files(toy_model(), list_images(people, "visible"), tmp_path / "out")
-    with pytest.raises(UserError, match="pip install faiss-cpu"):
+    found = embed_pictures(toy_model(), list_images(people, "visible"), tmp_path / "out")
+    with pytest.raises(UserError, match="pip install faiss-cpu") as error:
         index_top_k(found, unit(2, 12), 3, "Flat")
+    assert error.value.about == ("--index",)
 
 
 def test_a_flat_index_finds_the_exact_best(people, tmp_path):
     pytest.importorskip("faiss", reason="faiss is not installed; it is only for --index")
-    found = embed_files(toy_model(), list_images(people, "visible"), tmp_path / "out")
+    found = embed_pictures(toy_model(), list_images(people, "visible"), tmp_path / "out")
     queries = unit(5, 12)
     for _ in range(2):  # built, then read
         scores, rows = index_top_k(found, queries, 4, "Flat")
         np.testing.assert_array_equal(rows, full_sort(queries, found.read(), 4)[1])
-    assert len(list(found.folder.glob("*.faiss"))) == 1 and is_embeddings(found.folder)
-    with pytest.raises(UserError, match="--index=Nonsense: faiss refuses"):
+    assert len(list(found.folder.glob("*.faiss"))) == 1 and is_embedding_set(found.folder)
+    with pytest.raises(UserError) as error:
         index_top_k(found, queries, 4, "Nonsense")
+    assert error.value.about == ("--index",)

@@ -86,9 +86,9 @@ def test_every_file_is_guarded_and_the_checkpoint_before_is_offered(saved, workd
                 assert same(checkpoints.load(state_of(0)), state_of(6))
                 loaded.append(path.relative_to(workdir / "checkpoints/6").as_posix())
             except UserError as error:
-                message = str(error)
-                assert "checkpoints/6:" in message and "add --step=4" in message
-                assert path.name in message or path.name == NAME
+                folder = str(workdir / "checkpoints/6")
+                assert error.about == (folder,) and "add --step=4" in str(error)
+                assert path.name in str(error.problems[0]) or path.name == NAME
             path.write_bytes(data)
     assert set(loaded) <= {"_CHECKPOINT_METADATA", "commit_success.txt"}
 
@@ -96,11 +96,12 @@ def test_every_file_is_guarded_and_the_checkpoint_before_is_offered(saved, workd
 def test_a_damaged_one_before_is_not_offered(workdir):
     for step in (4, 6):
         flip(max(files_of(workdir, step), key=lambda p: p.stat().st_size))
-    with pytest.raises(UserError, match="no whole one before it"):
+    with pytest.raises(UserError) as caught:
         load(workdir)
+    assert "--step" not in str(caught.value)
 
 
-def test_what_has_hashes_but_cannot_be_read_is_told_too(workdir):
+def test_what_has_hashes_but_cannot_be_read_is_reported_too(workdir):
     """Damage that came before the hashes: orbax's own complaint becomes a sentence."""
     folder = workdir / "checkpoints/6"
     for path in files_of(workdir, 6):
@@ -108,11 +109,12 @@ def test_what_has_hashes_but_cannot_be_read_is_told_too(workdir):
             path.write_bytes(b"rubbish")
     write_checksums(folder)
     assert checksum_problems(folder) == []
-    with pytest.raises(UserError, match="cannot be read: .*\n.*--step=4"):
+    with pytest.raises(UserError, match="--step=4") as caught:
         load(workdir)
+    assert caught.value.about == (str(folder),)
 
 
-def test_another_network_than_the_files_is_told(workdir):
+def test_another_network_than_the_files_is_reported(workdir):
     other = TrainState(jnp.int32(0), {"kernel": jnp.ones((3, 3))}, {"mean": jnp.ones(3)}, ())
     with Checkpoints(workdir) as checkpoints, pytest.raises(UserError, match="checkpoints/6"):
         checkpoints.load(other)
@@ -145,5 +147,6 @@ def test_a_half_deleted_checkpoint_does_not_stop_the_run(workdir):
 @pytest.mark.parametrize("contents", [b"", b"{", b"\xff\xfe", b"[1, 2"])
 def test_damaged_files_of_a_run_are_named(tmp_path, contents):
     (tmp_path / "classes.json").write_bytes(contents)
-    with pytest.raises(UserError, match="classes.json cannot be read"):
+    with pytest.raises(UserError) as caught:
         read_json(tmp_path / "classes.json")
+    assert caught.value.about == (str(tmp_path / "classes.json"),)

@@ -147,7 +147,7 @@ def fill_cache(write):
     for row in range(64):
         write(row, image_cache.np.full((1, 32, 32, 3), row, "u1"))
     zeros = image_cache.np.zeros(64, "i4")
-    return dict.fromkeys(image_cache.LABELS, zeros)
+    return dict.fromkeys(image_cache.FIELDS, zeros)
 
 
 def test_a_cache_that_finds_no_room_leaves_nothing(tmp_path):

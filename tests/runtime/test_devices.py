@@ -6,10 +6,12 @@ import optax
 import pytest
 
 from benchmarks.network import collectives
-from dmcf_jax.data.feed import DeviceFeed
+from dmcf_jax.data.augment import Augmentation
+from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
+from dmcf_jax.methods.dmcf.losses import LossSettings
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import parameter_groups
 from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
@@ -32,7 +34,7 @@ MODEL = DMCF(
     stripes=(2,),
     embedding_dim=EMBEDDING,
 )
-SETTINGS = StepSettings(pad=2, flip=0.5, margin=1.8, triplet_start_step=0, weighting_start_step=1)
+SETTINGS = StepSettings(Augmentation(pad=2, flip=0.5), LossSettings(1.8), 0, 1)
 STEPS = 3
 
 
@@ -59,7 +61,7 @@ def train_on(number):
     devices = mesh.make_mesh(jax.devices()[:number])
     everywhere = mesh.replicated(devices)
     images, identity, modality = made_up_images()
-    feed = DeviceFeed(images, identity_table(identity, modality, P), P, K, devices)
+    feed = DeviceLoader(images, identity_table(identity, modality, P), P, K, devices)
     optimizer = gradient_descent()
     state = mesh.shard(make_state(variables(), optimizer), everywhere)
     inputs = next(feed.batches(0)), mesh.shard(training_keys(0), everywhere)

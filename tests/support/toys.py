@@ -6,12 +6,12 @@ import numpy as np
 from support.trees import noise
 
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.retrieval.model import LoadedModel
+from dmcf_jax.retrieval.model import FeatureExtractor
 
 STRIPES = 4
 
 
-def toy_model(fingerprint: str = "a" * 64, calls: list | None = None) -> LoadedModel:
+def toy_model(fingerprint: str = "a" * 64, calls: list | None = None) -> FeatureExtractor:
     """Return a model whose embedding is the mean colour of four stripes; `calls` counts pictures.
 
     Infrared pictures are embedded as visible ones, turned by one place.
@@ -22,7 +22,7 @@ def toy_model(fingerprint: str = "a" * 64, calls: list | None = None) -> LoadedM
             calls.append(len(images))
         return truth(images, modality)
 
-    return LoadedModel("toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, embed)
+    return FeatureExtractor("toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, embed)
 
 
 def truth(images: np.ndarray, modality: str) -> np.ndarray:

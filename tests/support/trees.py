@@ -22,9 +22,9 @@ def touch(path: Path) -> None:
 
 
 class NamesOnly:
-    """Stands in for `tree.images` and `tree.subfolders` where a whole data set is too many files.
+    """Replaces reading the disk where a complete data set would be too many files.
 
-    `write` remembers a name; `use` makes the readers of `data.datasets.listing` see all of them.
+    `write` remembers a name; `use` makes `data.datasets.image_folders` return all of them.
     """
 
     def __init__(self, root: Path):
@@ -41,14 +41,14 @@ class NamesOnly:
             self.folders.setdefault("/".join(parts[:depth]), set()).add(parts[depth])
 
     def use(self, monkeypatch) -> None:
-        """Let the readers see the remembered names."""
+        """Let `image_folders` return the remembered names."""
         folders, files, root = self.folders, self.files, self.root
         monkeypatch.setattr(
-            "dmcf_jax.data.datasets.listing.subfolders",
+            "dmcf_jax.data.datasets.image_folders.subfolders",
             lambda path: sorted(folders.get(path.relative_to(root).as_posix(), ())),
         )
         monkeypatch.setattr(
-            "dmcf_jax.data.datasets.listing.images",
+            "dmcf_jax.data.datasets.image_folders.images",
             lambda root, folder, problems: sorted(files.get(folder, ())),
         )
 

@@ -82,8 +82,9 @@ def test_batches_that_do_not_come_save_and_name_the_wait(tmp_path):
         yield from [(), (), ()]
         raise TimeoutError("no batch came for 120 s: the host is still gathering")
 
-    with pytest.raises(UserError, match="no batch came for 120 s.* Step 3 is saved"):
+    with pytest.raises(UserError) as caught:
         run_loop(tmp_path, [1.0] * 9, batches=stuck())
+    assert caught.value.about == ("batches",)
     assert saved_steps(tmp_path) == [2, 3]
 
 

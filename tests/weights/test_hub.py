@@ -38,15 +38,19 @@ class Hub(BaseHTTPRequestHandler):
         repository, _, file = self.path.strip("/").partition("/resolve/main/")
         codes = {"owner/empty": "EntryNotFound", "owner/gated": "GatedRepo"}
         if (repository, file) == ("owner/name", "model.safetensors"):
-            facts = {"ETag": '"1"', "X-Repo-Commit": "0" * 40, "Content-Length": len(self.content)}
-            return self.answer(200, facts)
+            headers = {
+                "ETag": '"1"',
+                "X-Repo-Commit": "0" * 40,
+                "Content-Length": len(self.content),
+            }
+            return self.answer(200, headers)
         code = codes.get(repository, "RepoNotFound")
         status = 403 if code == "GatedRepo" else 404
         return self.answer(status, {"X-Error-Code": code, "Content-Length": 0})
 
-    def answer(self, status, facts):
+    def answer(self, status, headers):
         self.send_response(status)
-        for name, value in facts.items():
+        for name, value in headers.items():
             self.send_header(name, str(value))
         self.end_headers()
         return status
@@ -56,7 +60,7 @@ class Hub(BaseHTTPRequestHandler):
             self.wfile.write(self.content)
 
     def log_message(self, *_):
-        """Say nothing on stderr."""
+        """Print no log."""
 
 
 @pytest.fixture
@@ -83,7 +87,7 @@ def test_a_repository_is_fetched_once_and_then_read_from_the_cache(hub, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("missing", "the hub shows no such repository; check the name, or run: hf auth login, if "
          "it is private"),
@@ -91,12 +95,12 @@ def test_a_repository_is_fetched_once_and_then_read_from_the_cache(hub, tmp_path
         ("gated", "its owner asks for a login; run: hf auth login"),
     ],
 )  # fmt: skip
-def test_what_the_hub_refuses_is_one_sentence(hub, tmp_path, name, said):
+def test_what_the_hub_refuses_is_reported(hub, tmp_path, name, reason):
     address = f"hf://owner/{name}"
-    assert ask(address, hub, tmp_path) == f"{address} cannot be fetched: {said}. Or name a file."
+    assert ask(address, hub, tmp_path) == f"{address} cannot be fetched: {reason}. Or name a file."
 
 
-def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path):
+def test_a_hub_that_cannot_be_reached_is_reported(tmp_path):
     pytest.importorskip("huggingface_hub", reason="needs the `hub` extra")
     assert ask("hf://owner/name", "http://127.0.0.1:9", tmp_path) == (
         "hf://owner/name cannot be fetched: the hub cannot be reached and it was not fetched "
@@ -106,5 +110,6 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path):
 
 def test_without_the_hubs_package_its_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match="pip install huggingface_hub"):
+    with pytest.raises(UserError, match="pip install huggingface_hub") as caught:
         read_weights("hf://owner/name")
+    assert caught.value.about == ("hf://owner/name",)

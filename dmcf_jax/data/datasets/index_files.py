@@ -1,14 +1,17 @@
-"""The text files that say what belongs where: lists of identities, lists of `path label`."""
+"""Text files that define splits: lists of identities, and lists of `path label` lines."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmcf_jax.data.datasets.listing import printable
+from dmcf_jax.data.datasets.image_folders import printable
+from dmcf_jax.data.datasets.listing import Listing, problem
+from dmcf_jax.errors import Problem
 
-LARGEST = 64 << 20
+LARGEST = 64 << 20  # bytes
+MOST_NAMED = 10  # identities that one message names
 
 
 class Line(NamedTuple):
@@ -18,8 +21,13 @@ class Line(NamedTuple):
     path: str
     label: int
 
+    @property
+    def identity(self) -> int:
+        """The pid: the number that the image's folder is named after."""
+        return int(self.path.split("/")[-2])
 
-def read_identities(root: Path, name: str, problems: list[str]) -> list[int]:
+
+def read_identities(root: Path, name: str, problems: list[Problem]) -> list[int]:
     """Return the pids of a comma separated list such as exp/train_id.txt, in its order.
 
     Spaces, several lines and CRLF are accepted; anything but distinct numbers is a problem.
@@ -31,23 +39,26 @@ def read_identities(root: Path, name: str, problems: list[str]) -> list[int]:
     wrong = [word for word in words if not re.fullmatch(r"[0-9]{1,9}", word)]
     identities = [int(word) for word in words if re.fullmatch(r"[0-9]{1,9}", word)]
     repeated = sorted(pid for pid, times in Counter(identities).items() if times > 1)
-    problems += [f"{name}: '{printable(word)[:40]}' is not an identity number" for word in wrong]
-    problems += [f"{name}: identity {pid} is listed more than once" for pid in repeated]
+    faults = [f"'{printable(word)[:40]}' is not an identity number" for word in wrong]
+    faults += [f"identity {pid} is listed more than once" for pid in repeated]
     if not words:
-        problems.append(f"{name}: holds no identity; expected one line such as 1,2,4")
+        faults.append("holds no identity; expected one line such as 1,2,4")
+    problems += [problem(name, fault) for fault in faults]
     return list(dict.fromkeys(identities))
 
 
-def read_lines(root: Path, name: str, existing: Collection[str], problems: list[str]) -> list[Line]:
+def read_lines(
+    root: Path, name: str, existing: Collection[str], problems: list[Problem]
+) -> list[Line]:
     """Return the usable lines of an index file of `relative/path label` lines.
 
     Args:
-      root: root of the data set.
-      name: the index file, relative to `root`.
-      existing: relative paths of the images found; a path is only ever looked up in here, so
-        that no line can make us open a file elsewhere.
-      problems: receives a sentence for each line without a label, with a path that leaves the
-        root, that points nowhere or that repeats another line.
+        root: root of the data set.
+        name: the index file, relative to `root`.
+        existing: relative paths of the images that are there. A path is only ever looked up in
+            here, so that no line can make the library open a file elsewhere.
+        problems: receives one for each line without a label, with a path that leaves the root,
+            that points nowhere or that repeats another line.
     """
     text = _read(root, name, problems)
     if text is None:
@@ -59,19 +70,19 @@ def read_lines(root: Path, name: str, existing: Collection[str], problems: list[
             continue
         path, _, label = raw.strip().rpartition(" ")
         path = path.strip()
-        problem = _problem_of(path, label, raw.strip(), existing, folded)
-        if not problem and path in lines:
-            problem = f"repeats line {lines[path].number} ({path})"
-        if problem:
-            problems.append(f"{name} line {number}: {printable(problem)}")
+        fault = _fault(path, label, raw.strip(), existing, folded)
+        if not fault and path in lines:
+            fault = f"repeats line {lines[path].number} ({path})"
+        if fault:
+            problems.append(Problem(name, f"{name} line {number}: {printable(fault)}"))
         else:
             lines[path] = Line(number, path, int(label))
     if not lines and not text.strip():
-        problems.append(f"{name}: is empty; expected lines such as 'folder/1/image.bmp 0'")
+        problems.append(problem(name, "is empty; expected lines such as 'folder/1/image.bmp 0'"))
     return list(lines.values())
 
 
-def _problem_of(
+def _fault(
     path: str, label: str, raw: str, existing: Collection[str], folded: dict[str, str]
 ) -> str | None:
     if not re.fullmatch(r"[0-9]{1,9}", label):
@@ -87,38 +98,69 @@ def _problem_of(
     return f"points to '{path[:120]}', which does not exist"
 
 
-def check_labels(
-    name: str, lines: list[Line], identities: list[int], problems: list[str]
-) -> dict[int, int]:
-    """Return the label of each identity; one label is one identity and the other way round."""
+def check_labels(name: str, lines: Sequence[Line], problems: list[Problem]) -> dict[int, int]:
+    """Return the label of each identity; every identity must have one label of its own."""
     labels, owners = defaultdict(set), defaultdict(set)
-    for line, identity in zip(lines, identities, strict=True):
-        labels[identity].add(line.label)
-        owners[line.label].add(identity)
+    for line in lines:
+        labels[line.identity].add(line.label)
+        owners[line.label].add(line.identity)
     for identity in (i for i in labels if len(labels[i]) > 1):
-        problems.append(f"{name}: identity {identity} has the labels {sorted(labels[identity])}")
+        fault = f"identity {identity} has the labels {sorted(labels[identity])}"
+        problems.append(problem(name, fault))
     for label in (j for j in owners if len(owners[j]) > 1):
-        problems.append(f"{name}: label {label} is given to identities {sorted(owners[label])}")
-    return {identity: min(found) for identity, found in labels.items()}
+        fault = f"label {label} is given to identities {sorted(owners[label])}"
+        problems.append(problem(name, fault))
+    return {identity: min(given) for identity, given in labels.items()}
 
 
-def overlap(first: str, second: str, a: Collection[int], b: Collection[int]) -> list[str]:
-    """Return a problem for each identity that is in both of two splits."""
-    return [f"identity {pid} is in both {first} and {second}" for pid in sorted(set(a) & set(b))]
+def compare_modalities(
+    listing: Listing, names: tuple[str, str], labels: tuple[dict[int, int], dict[int, int]]
+) -> bool:
+    """Compare the labels of the visible and the infrared list of one split.
+
+    Args:
+        listing: receives a problem for each identity with two labels, and a mismatch where an
+            identity is in one list only.
+        names: of the visible and the infrared list.
+        labels: by identity, in each list; empty for a list that could not be read.
+
+    Returns:
+        Whether both lists could be read and have the same identities.
+    """
+    visible, infrared = labels
+    for pid in sorted(visible.keys() & infrared.keys()):
+        if visible[pid] != infrared[pid]:
+            fault = f"identity {pid} has label {infrared[pid]}, but {visible[pid]} in {names[0]}"
+            listing.problems.append(problem(names[1], fault))
+    if not visible or not infrared:
+        return False
+    for name, alone in zip(
+        names, (visible.keys() - infrared.keys(), infrared.keys() - visible.keys()), strict=True
+    ):
+        if alone:
+            shown = ", ".join(map(str, sorted(alone)[:MOST_NAMED]))
+            listing.mismatches.append(problem(name, f"only this list has the identities {shown}"))
+    return visible.keys() == infrared.keys()
 
 
-def _read(root: Path, name: str, problems: list[str]) -> str | None:
+def overlap(first: str, second: str, a: Collection[int], b: Collection[int]) -> list[Problem]:
+    """Return a problem for each identity that is in both of two splits, given by their lists."""
+    both = sorted(set(a) & set(b))
+    return [Problem(second, f"identity {pid} is in both {first} and {second}") for pid in both]
+
+
+def _read(root: Path, name: str, problems: list[Problem]) -> str | None:
     path = root / name
     try:
         if not path.is_file():
-            problems.append(f"{path}: this file is missing; copy it from the data set's archive")
-            return None
-        if path.stat().st_size > LARGEST:
-            problems.append(f"{path}: is larger than {LARGEST >> 20} MiB, not an index file")
-            return None
-        return path.read_text(encoding="utf-8-sig")
+            fault = "this file is missing; copy it from the data set's archive"
+        elif path.stat().st_size > LARGEST:
+            fault = f"is larger than {LARGEST >> 20} MiB, not an index file"
+        else:
+            return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        problems.append(f"{path}: is not a UTF-8 text file")
+        fault = "is not a UTF-8 text file"
     except OSError as error:
-        problems.append(f"{path}: cannot be read ({error.strerror})")
+        fault = f"cannot be read ({error.strerror})"
+    problems.append(Problem(name, f"{path}: {fault}"))
     return None

@@ -1,4 +1,4 @@
-"""A user's own pictures as splits of numbered records, with everything that is wrong at once."""
+"""The user's own pictures as splits of numbered records, with everything that is wrong at once."""
 
 import dataclasses
 import hashlib
@@ -9,22 +9,30 @@ import numpy as np
 
 from dmcf_jax import modality
 from dmcf_jax.data.datasets import own_table
-from dmcf_jax.data.datasets.listing import Listing, Record
-from dmcf_jax.data.datasets.own_table import OwnRow
+from dmcf_jax.data.datasets.dataset import Dataset
+from dmcf_jax.data.datasets.listing import Listing, Record, problem
+from dmcf_jax.data.datasets.own_table import SPLITS, OwnRow
+from dmcf_jax.errors import Problem
 
 LARGEST_NUMBER = 10**9
+MOST_NAMED = 5  # identities that one message names
 
 
 @dataclasses.dataclass
 class OwnData:
-    """What a source holds: its splits, and the names that the numbers in its records stand for."""
+    """What a source holds.
+
+    Attributes:
+        listing: its splits and problems.
+        identities, cameras: the names that the numbers in its records stand for.
+    """
 
     listing: Listing
     identities: dict[int, str]
     cameras: dict[int, str]
 
     def digest(self) -> str:
-        """Return the SHA-256 of all records by split: the same list of pictures, split alike."""
+        """Return the SHA-256 of all records by split: equal for the same pictures and splits."""
         text = "\n".join(
             f"{split} {record}"
             for split, records in sorted(self.listing.splits.items())
@@ -37,12 +45,12 @@ def inspect(source: str | Path, split_by_identity: float | None = None, seed: in
     """Return the pictures of a CSV file or a tree in the splits 'train' and 'test'.
 
     Args:
-      split_by_identity: the share of identities to train on, 0 to 1, drawn by `seed`; None takes
-        the column `split`.
-      seed: of the draw; the same identities and seed give the same split.
+        split_by_identity: the share of identities to train on, 0 to 1, drawn by `seed`; None takes
+            the column `split`.
+        seed: of the draw; the same identities and seed give the same split.
 
     Raises:
-      UserError: the source is neither a CSV file with a header nor a folder.
+        UserError: the source is neither a CSV file with a header nor a folder.
     """
     listing = Listing()
     rows = own_table.read_rows(source, listing.problems)
@@ -52,12 +60,13 @@ def inspect(source: str | Path, split_by_identity: float | None = None, seed: in
         numbers(getattr(row, name) for row in rows if getattr(row, name))
         for name in ("identity", "camera")
     )
-    splits = _given(rows, listing) if split_by_identity is None else None
-    if split_by_identity is not None:
-        splits = _drawn(rows, split_by_identity, seed, listing)
-    _note_lonely(rows, listing)
+    if split_by_identity is None:
+        splits = _splits_of_rows(rows, listing)
+    else:
+        splits = _drawn_splits(rows, split_by_identity, seed, listing)
+    _note_single_modality(rows, listing)
     if not listing.problems:
-        _fill(listing, rows, splits, identities, cameras)
+        _add_records(listing, rows, splits, identities, cameras)
     named_cameras = {number: name for name, number in cameras.items()}
     by_modality = {number: name for number, name in enumerate(modality.MODALITIES, 1)}
     return OwnData(
@@ -66,80 +75,103 @@ def inspect(source: str | Path, split_by_identity: float | None = None, seed: in
 
 
 def numbers(names: Iterable[str]) -> dict[str, int]:
-    """Return a number for each distinct name: its own where all are numbers, else its place.
+    """Return a number for each distinct name: its own if all are numbers, else its position.
 
-    Places are those of the sorted names, so they depend on nothing but the names.
+    Positions are those among the sorted names, so they depend on nothing but the names.
     """
     distinct = sorted(set(names))
     if all(name.isascii() and name.isdecimal() for name in distinct):
         own = {name: int(name) for name in distinct}
         if len(set(own.values())) == len(own) and max(own.values(), default=0) < LARGEST_NUMBER:
             return own
-    return {name: place for place, name in enumerate(distinct)}
+    return {name: position for position, name in enumerate(distinct)}
 
 
-def _fill(listing, rows, splits, identities, cameras):
-    for split in dict.fromkeys(name for name in own_table.SPLITS if name in splits):
-        records = [
-            Record(
-                row.path,
-                identities[row.identity],
-                cameras[row.camera] if cameras else 1 + modality.MODALITIES.index(row.modality),
-                modality.MODALITIES.index(row.modality),
-            )
-            for row, where in zip(rows, splits, strict=True)
-            if where == split
-        ]
-        listing.add_split(split, records)
+def _add_records(
+    listing: Listing,
+    rows: list[OwnRow],
+    splits: list[str],
+    identities: dict[str, int],
+    cameras: dict[str, int],
+) -> None:
+    for name in SPLITS:
+        if name not in splits:
+            continue
+        records = []
+        for row, split in zip(rows, splits, strict=True):
+            kind = modality.MODALITIES.index(row.modality)
+            # Without cameras, each modality counts as one.
+            camera = cameras[row.camera] if cameras else 1 + kind
+            if split == name:
+                records.append(Record(row.path, identities[row.identity], camera, kind))
+        listing.add_split(name, records)
 
 
-def _nothing_in(source: Path) -> str:
+def _nothing_in(source: Path) -> Problem:
     if source.is_file():
-        return f"{source}: no rows below the header"
-    return (
-        f"{source}: no images found; expected visible/<identity>/*.jpg and "
-        "infrared/<identity>/*.jpg (JPEG, PNG or BMP)"
+        return problem(str(source), "no rows below the header")
+    fault = (
+        "no images found; expected visible/<identity>/*.jpg and infrared/<identity>/*.jpg "
+        "(JPEG, PNG or BMP)"
     )
+    return problem(str(source), fault)
 
 
-def _given(rows: list[OwnRow], listing: Listing) -> list[str]:
+def _splits_of_rows(rows: list[OwnRow], listing: Listing) -> list[str]:
     """Return each row's own split; an identity may be in one only."""
     if rows and not any(row.split for row in rows):
-        listing.problems.append(
+        text = (
             "no split is given: add --split_by_identity=0.5 to train on half of the people and "
             "test on the others, or a column 'split' with train or test to a CSV file"
         )
+        listing.problems.append(Problem("--split_by_identity", text))
         return []
     owners: dict[str, OwnRow] = {}
     for row in rows:
         first = owners.setdefault(row.identity, row)
         if not row.split:
-            listing.problems.append(f"{row.place}: split is empty")
+            listing.problems.append(problem(row.place, "split is empty"))
         elif row.split != first.split and first.split:
-            listing.problems.append(
-                f"{row.place}: identity '{row.identity}' is in {row.split}, but in {first.split} "
-                f"in {first.place}"
+            fault = (
+                f"identity '{row.identity}' is in {row.split}, but in {first.split} in "
+                f"{first.place}"
             )
+            listing.problems.append(problem(row.place, fault))
     return [row.split for row in rows]
 
 
-def _drawn(rows: list[OwnRow], share: float, seed: int, listing: Listing) -> list[str]:
+def _drawn_splits(rows: list[OwnRow], share: float, seed: int, listing: Listing) -> list[str]:
+    flag = "--split_by_identity"
     if not 0 <= share <= 1:
-        listing.problems.append(f"--split_by_identity={share}: expected a share from 0 to 1")
+        listing.problems.append(problem(flag, f"{share}: expected a share from 0 to 1", "="))
     if any(row.split for row in rows):
-        listing.problems.append("the column 'split' is filled in: leave --split_by_identity out")
+        text = f"the column 'split' is filled in: leave {flag} out"
+        listing.problems.append(Problem(flag, text))
     names = sorted({row.identity for row in rows})
     order = np.random.default_rng(seed).permutation(len(names))
-    training = {names[place] for place in order[: round(share * len(names))]}
+    training = {names[position] for position in order[: round(share * len(names))]}
     return ["train" if row.identity in training else "test" for row in rows]
 
 
-def _note_lonely(rows: list[OwnRow], listing: Listing) -> None:
+def _note_single_modality(rows: list[OwnRow], listing: Listing) -> None:
     seen = [{row.identity for row in rows if row.modality == kind} for kind in modality.MODALITIES]
-    lonely = sorted(seen[0] ^ seen[1])
-    if lonely:
+    single = sorted(seen[0] ^ seen[1])
+    if single:
+        more = ", ..." if len(single) > MOST_NAMED else ""
         listing.notes.append(
-            f"{len(lonely)} of {len(seen[0] | seen[1])} identities are seen in one modality only "
-            f"({', '.join(lonely[:5])}{', ...' if len(lonely) > 5 else ''}): training leaves them "
-            "out, evaluation counts them among the wrong answers"
+            f"{len(single)} of {len(seen[0] | seen[1])} identities are seen in one modality only "
+            f"({', '.join(single[:MOST_NAMED])}{more}): training leaves them out, evaluation "
+            "counts them among the wrong answers"
         )
+
+
+DATASET = Dataset(
+    name="own",
+    title="your own data",
+    description="A user's own visible and infrared pictures, listed in a CSV file or a folder "
+    "tree.",
+    landmarks=(),
+    splits=SPLITS,
+    train_splits=("train",),
+    protocols=("plain/visible-to-infrared", "plain/infrared-to-visible"),
+)

@@ -1,4 +1,4 @@
-"""A user's own pictures as rows: read from a CSV file or from the folders of a tree.
+"""The user's own pictures as rows: read from a CSV file or from the folders of a tree.
 
 CSV: a header with `path`, `identity` and `modality`, and optionally `camera` and `split`; paths are
 relative to the file's folder, or absolute. Tree: `visible/<identity>/*` and
@@ -8,13 +8,14 @@ relative to the file's folder, or absolute. Tree: `visible/<identity>/*` and
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from dmcf_jax import modality
-from dmcf_jax.data.datasets import listing as tree
-from dmcf_jax.errors import UserError
+from dmcf_jax.data.datasets.image_folders import IMAGE_SUFFIXES, images, printable, subfolders
+from dmcf_jax.data.datasets.listing import problem
+from dmcf_jax.errors import Problem, UserError
 
 COLUMNS = ("path", "identity", "modality", "camera", "split")
 NEEDED = COLUMNS[:3]
@@ -22,7 +23,10 @@ SPLITS = ("train", "test")
 
 
 class OwnRow(NamedTuple):
-    """One picture as its owner describes it; `place` says where, '' is what is not known."""
+    """One picture as its owner describes it; '' is what is not known.
+
+    `place` is where its description is: 'row 7' of a CSV file, or the path of the picture.
+    """
 
     place: str
     path: str
@@ -33,7 +37,7 @@ class OwnRow(NamedTuple):
 
 
 def root_of(source: str | Path) -> Path:
-    """Return the folder that the paths of `source`, a CSV file or a folder, start from."""
+    """Return the folder that the paths in `source`, a CSV file or a folder, are relative to."""
     path = Path(source)
     return path if path.is_dir() else path.parent
 
@@ -44,15 +48,16 @@ def has_layout(folder: str | Path) -> bool:
 
 
 def read_rows(
-    source: str | Path, problems: list[str], needed: Sequence[str] = NEEDED
+    source: str | Path, problems: list[Problem], needed: Sequence[str] = NEEDED
 ) -> list[OwnRow]:
-    """Return the rows of a CSV file or of a tree, sorted by path; say in `problems` what is wrong.
+    """Return the rows of a CSV file or of a tree, sorted by path.
 
     Args:
-      needed: columns that every row of a CSV file must fill in.
+        problems: receives everything that is wrong with the rows.
+        needed: columns that every row of a CSV file must fill in.
 
     Raises:
-      UserError: the source is neither, or has no such header.
+        UserError: the source is neither, or its header lacks a needed column.
     """
     path = Path(source)
     if path.is_dir():
@@ -60,31 +65,34 @@ def read_rows(
     elif path.is_file():
         rows = list(_csv_rows(path, problems, needed))
     else:
-        raise UserError(f"{source} does not exist; give a CSV file or a folder of pictures")
+        cure = "give a CSV file or a folder of pictures"
+        raise UserError(f"{source} does not exist; {cure}", about=str(source))
     problems += _problems(root_of(path), rows, needed)
     return sorted(rows, key=lambda row: row.path)
 
 
-def _tree_rows(root: Path, problems: list[str]) -> list[OwnRow]:
+def _tree_rows(root: Path, problems: list[Problem]) -> list[OwnRow]:
     rows = []
     for kind in modality.MODALITIES:
-        for identity in tree.subfolders(root / kind):
+        for identity in subfolders(root / kind):
             folder = f"{kind}/{identity}"
-            for path in tree.images(root, folder, problems):
+            for path in images(root, folder, problems):
                 rows.append(OwnRow(path, path, identity, kind))
-            for camera in tree.subfolders(root / folder):
-                for path in tree.images(root, f"{folder}/{camera}", problems):
+            for camera in subfolders(root / folder):
+                for path in images(root, f"{folder}/{camera}", problems):
                     rows.append(OwnRow(path, path, identity, kind, camera))
     return rows
 
 
-def _csv_rows(path: Path, problems: list[str], needed: Sequence[str]) -> Iterable[OwnRow]:
+def _csv_rows(path: Path, problems: list[Problem], needed: Sequence[str]) -> Iterator[OwnRow]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, delimiter=_delimiter(file), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} cannot be read as a CSV file in UTF-8 ({reason})") from None
+        raise UserError(
+            f"{path} cannot be read as a CSV file in UTF-8 ({reason})", about=str(path)
+        ) from None
     header = [name.strip().lower() for name in lines[0]] if lines else []
     _check_header(path, header, needed)
     for number, cells in enumerate(lines[1:], 2):
@@ -92,10 +100,11 @@ def _csv_rows(path: Path, problems: list[str], needed: Sequence[str]) -> Iterabl
             named = dict(zip(header, (cell.strip() for cell in cells), strict=True))
             yield OwnRow(f"row {number}", **{name: named.get(name, "") for name in COLUMNS})
         elif cells:
-            problems.append(f"row {number}: {len(cells)} cells, the header has {len(header)}")
+            fault = f"{len(cells)} cells, the header has {len(header)}"
+            problems.append(problem(f"row {number}", fault))
 
 
-def _delimiter(file) -> str:
+def _delimiter(file: TextIO) -> str:
     """Return what separates the names of the header: a comma, or what spreadsheets use instead."""
     header = file.readline()
     file.seek(0)
@@ -103,9 +112,11 @@ def _delimiter(file) -> str:
 
 
 def _check_header(path: Path, header: list[str], needed: Sequence[str]) -> None:
-    problems = [f"the column '{name}' is missing" for name in needed if name not in header]
+    problems = [
+        Problem(name, f"the column '{name}' is missing") for name in needed if name not in header
+    ]
     problems += [
-        f"the column '{name}' is there {times} times"
+        Problem(name, f"the column '{name}' is there {times} times")
         for name, times in Counter(header).items()
         if times > 1 and name in COLUMNS
     ]
@@ -117,19 +128,22 @@ def _check_header(path: Path, header: list[str], needed: Sequence[str]) -> None:
         )
 
 
-def _problems(root: Path, rows: list[OwnRow], needed: Sequence[str]) -> Iterable[str]:
-    """Yield a sentence for every fault of every row."""
+def _problems(root: Path, rows: list[OwnRow], needed: Sequence[str]) -> Iterator[Problem]:
+    """Yield every fault of every row."""
     first: dict[str, str] = {}
     some_cameras = any(row.camera for row in rows)
     for row in rows:
-        for fault in (*_faults(root, row, needed), *_camera_fault(row, some_cameras)):
-            yield f"{row.place}: {tree.printable(fault)}"
+        for fault in _faults(root, row, needed):
+            yield problem(row.place, printable(fault))
+        if some_cameras and not row.camera:
+            fault = "has no camera, but others have: give every picture one, or none"
+            yield problem(row.place, fault)
         if row.path and row.path in first:
-            yield f"{row.place}: '{row.path}' is there already in {first[row.path]}"
+            yield problem(row.place, f"'{row.path}' is there already in {first[row.path]}")
         first.setdefault(row.path, row.place)
 
 
-def _faults(root: Path, row: OwnRow, needed: Sequence[str]) -> Iterable[str]:
+def _faults(root: Path, row: OwnRow, needed: Sequence[str]) -> Iterator[str]:
     for name in needed:
         if not getattr(row, name):
             yield f"{name} is empty"
@@ -137,8 +151,8 @@ def _faults(root: Path, row: OwnRow, needed: Sequence[str]) -> Iterable[str]:
         yield f"modality '{row.modality}', expected {' or '.join(modality.MODALITIES)}"
     if row.split and row.split not in SPLITS:
         yield f"split '{row.split}', expected {' or '.join(SPLITS)}"
-    if row.path and (problem := _path_fault(root / row.path)):
-        yield f"'{row.path}' {problem}"
+    if row.path and (fault := _path_fault(root / row.path)):
+        yield f"'{row.path}' {fault}"
 
 
 def _path_fault(path: Path) -> str | None:
@@ -146,11 +160,6 @@ def _path_fault(path: Path) -> str | None:
         return "does not exist"
     if not path.is_file():
         return "is not a file"
-    if path.suffix.lower() not in tree.IMAGE_SUFFIXES:
-        return f"is no image of a kind that is read ({', '.join(tree.IMAGE_SUFFIXES)})"
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return f"is not an image that can be read ({', '.join(IMAGE_SUFFIXES)})"
     return None
-
-
-def _camera_fault(row: OwnRow, some_cameras: bool) -> Iterable[str]:
-    if some_cameras and not row.camera:
-        yield "has no camera, but others have: give every picture one, or none"

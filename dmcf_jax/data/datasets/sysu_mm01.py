@@ -1,14 +1,16 @@
-"""The layout of SYSU-MM01: cam1..cam6/<pid:%04d>/<n:%04d>.jpg and exp/{train,val,test}_id.txt."""
+"""SYSU-MM01: cam1..cam6/<pid:%04d>/<n:%04d>.jpg and exp/{train,val,test}_id.txt."""
 
 import re
 from pathlib import Path
 
 from dmcf_jax import modality
-from dmcf_jax.data.datasets import listing as tree
+from dmcf_jax.data.datasets import image_folders
+from dmcf_jax.data.datasets.dataset import Counts, Dataset
 from dmcf_jax.data.datasets.index_files import overlap, read_identities
-from dmcf_jax.data.datasets.listing import Listing, Record
+from dmcf_jax.data.datasets.listing import Listing, Record, problem
 
 SPLITS = ("train", "val", "test")
+CAMERAS = tuple(range(1, 7))
 INFRARED_CAMERAS = (3, 6)
 # Published counts (Wu et al., ICCV 2017; per camera from the official rand_perm_cam.mat).
 IDENTITIES = {"train": 296, "val": 99, "test": 96}
@@ -17,13 +19,12 @@ IMAGES = {
     "val": (0, 0, 1980, 990, 984, 0),
     "test": (1374, 1565, 1883, 1918, 1918, 1920),
 }
+MOST_NAMED = 3  # files that one message names
 
 
 def inspect(root: Path) -> Listing:
     """Return the splits `train` (296 identities), `val` (99) and `test` (96) of a tree."""
-    listing = Listing(problems=tree.missing_landmarks(root, "sysu_mm01"))
-    if not (root / "exp").is_dir():
-        return listing
+    listing = Listing()
     names = {split: f"exp/{split}_id.txt" for split in SPLITS}
     ids = {split: read_identities(root, names[split], listing.problems) for split in SPLITS}
     for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
@@ -31,33 +32,31 @@ def inspect(root: Path) -> Listing:
     images = _images_by_identity(root, listing)
     for split in SPLITS:
         if ids[split]:
-            absent = [pid for pid in ids[split] if not images.get(pid)]
+            absent = [pid for pid in ids[split] if pid not in images]
             listing.problems += [
-                f"{names[split]}: identity {pid:04d} has no image in any camera" for pid in absent
+                problem(names[split], f"identity {pid:04d} has no image in any camera")
+                for pid in absent
             ]
             listing.add_split(split, [r for pid in ids[split] for r in images.get(pid, [])])
     _note_unused(listing, images, set().union(*ids.values()))
-    _compare(listing, ids)
+    _compare_counts(listing, ids)
     return listing
 
 
 def _images_by_identity(root: Path, listing: Listing) -> dict[int, list[Record]]:
     images: dict[int, list[Record]] = {}
-    for camera in range(1, 7):
+    for camera in CAMERAS:
         kind = modality.INFRARED if camera in INFRARED_CAMERAS else modality.VISIBLE
-        for folder in tree.subfolders(root / f"cam{camera}"):
-            if not re.fullmatch(r"[0-9]{4}", folder):
-                name = tree.printable(folder)
-                listing.problems.append(f"cam{camera}/{name}: expected a folder such as 0001")
-                continue
-            paths = tree.images(root, f"cam{camera}/{folder}", listing.problems)
-            pid = int(folder)
-            images.setdefault(pid, []).extend(Record(path, pid, camera, kind) for path in paths)
+        pids = image_folders.subfolders(root / f"cam{camera}")
+        folders = [f"cam{camera}/{pid}" for pid in pids]
+        for path in image_folders.find_images(root, folders, r"[0-9]{4}", "0001", listing.problems):
+            pid = int(path.split("/")[1])
+            images.setdefault(pid, []).append(Record(path, pid, camera, kind))
     return images
 
 
 def _note_unused(listing: Listing, images: dict[int, list[Record]], used: set[int]) -> None:
-    unused = [pid for pid in images if pid not in used and images[pid]]
+    unused = [pid for pid in images if pid not in used]
     if unused:
         total = sum(len(images[pid]) for pid in unused)
         listing.notes.append(
@@ -65,21 +64,18 @@ def _note_unused(listing: Listing, images: dict[int, list[Record]], used: set[in
         )
 
 
-def _compare(listing: Listing, ids: dict[str, list[int]]) -> None:
+def _compare_counts(listing: Listing, ids: dict[str, list[int]]) -> None:
     """Add a mismatch for every published number that is not met, with what looks suspicious."""
     for split, records in listing.splits.items():
         if len(ids[split]) != IDENTITIES[split]:
-            listing.mismatches.append(
-                f"exp/{split}_id.txt lists {len(ids[split])} identities, expected "
-                f"{IDENTITIES[split]}"
-            )
-        for camera, expected in enumerate(IMAGES[split], 1):
+            name = f"exp/{split}_id.txt"
+            fault = f"lists {len(ids[split])} identities, expected {IDENTITIES[split]}"
+            listing.mismatches.append(problem(name, fault, " "))
+        for camera, expected in zip(CAMERAS, IMAGES[split], strict=True):
             of_camera = [record for record in records if record.camera == camera]
             if len(of_camera) != expected:
-                listing.mismatches.append(
-                    f"{split}: cam{camera} holds {len(of_camera)} images, expected {expected}"
-                    + _suspects(of_camera)
-                )
+                fault = f"cam{camera} holds {len(of_camera)} images, expected {expected}"
+                listing.mismatches.append(problem(split, fault + _suspects(of_camera)))
 
 
 def _suspects(records: list[Record]) -> str:
@@ -94,4 +90,27 @@ def _suspects(records: list[Record]) -> str:
         elif int(number[1]) != expected:
             odd.append(f"{parent}/{expected:04d}.jpg is missing")
             expected = int(number[1])
-    return f" ({'; '.join(odd[:3])})" if odd else ""
+    return f" ({'; '.join(odd[:MOST_NAMED])})" if odd else ""
+
+
+def _published(split: str) -> Counts:
+    infrared = sum(IMAGES[split][camera - 1] for camera in INFRARED_CAMERAS)
+    return Counts(IDENTITIES[split], sum(IMAGES[split]) - infrared, infrared)
+
+
+DATASET = Dataset(
+    name="sysu_mm01",
+    title="SYSU-MM01",
+    description="SYSU-MM01 (Wu et al., ICCV 2017): 491 people in four visible and two "
+    "near-infrared cameras.\n\nSplits `train` (296 identities), `val` (99) and `test` (96); "
+    "published results are trained on train+val.",
+    landmarks=(*(f"cam{camera}" for camera in CAMERAS), "exp"),
+    splits=SPLITS,
+    train_splits=("train", "val"),
+    protocols=(
+        "sysu_mm01/all/single/python-seeded",
+        "sysu_mm01/indoor/single/python-seeded",
+    ),
+    inspect=inspect,
+    published={split: _published(split) for split in SPLITS},
+)

@@ -1,18 +1,20 @@
 """k-reciprocal neighbourhoods as sparse lists: the encoding V of `reranking.py`.
 
 A list is a row of (index, weight) in order of index; an index equal to the number of images ends
-it, with weight 0. Work goes by blocks of rows against all images.
+it, with weight 0. Blocks of rows are compared with all images.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, Int32
 
 from dmcf_jax.evaluation.ranking.tile_kernels import distance_tile
+from dmcf_jax.evaluation.ranking.top_k import absorb_tile, nothing_found
 
 BLOCK_ELEMENTS = 2**23
 
@@ -49,36 +51,49 @@ def squared_distances(
     return jnp.maximum(squares - 2 * distance_tile(rows, columns), 0)
 
 
-def _by_blocks(step, n, wanted):
-    """Call `step(rows)` on blocks of rows of one size, the last one overlapping; join results."""
+def _by_blocks(step: Callable[[Array], tuple[Array, ...]], n: int, wanted: int) -> list[np.ndarray]:
+    """Call `step(rows)` on blocks of about `wanted` of `n` rows and join each of its results.
+
+    All blocks have one size, so that one program is compiled: the last one overlaps.
+    """
     size = int(min(n, max(8, min(wanted, 1024))))
     starts = [min(start, n - size) for start in range(0, n, size)]
     parts = [step(jnp.arange(start, start + size)) for start in starts]
     joined = []
     for results in zip(*parts, strict=True):
         results = [np.asarray(result) for result in results]
-        fresh = n - size * (len(starts) - 1)
-        joined.append(np.concatenate([*results[:-1], results[-1][size - fresh :]]))
+        overlap = size * len(starts) - n
+        joined.append(np.concatenate([*results[:-1], results[-1][overlap:]]))
     return joined
 
 
 @partial(jax.jit, static_argnames="k")
-def _nearest(points, rows, k):
+def _nearest(
+    points: Float[Array, "n d"], rows: Int[Array, " r"], k: int
+) -> tuple[Int32[Array, "r k"], Float[Array, " r"]]:
+    """Return the k nearest images of each row, itself among them, and its largest distance."""
     distances = squared_distances(points[rows], points)
-    return lax.top_k(-distances, k)[1], jnp.max(distances, axis=1)
+    _, nearest = absorb_tile(*nothing_found(len(rows), k), -distances, 0, len(points), False)
+    return nearest, jnp.max(distances, axis=1)
 
 
 @jax.jit
-def _reciprocal(nearest, rows):
-    """Return R(i, k) of each row as a list with the end mark where N(i, k) has no such image."""
+def _reciprocal(nearest: Int32[Array, "n k"], rows: Int[Array, " r"]) -> tuple[Int32[Array, "r k"]]:
+    """Return R(i, k) of each row as a list, with the end mark n where an image is not mutual."""
     forward = nearest[rows]
     mutual = jnp.any(nearest[forward] == rows[:, None, None], axis=-1)
     return (jnp.where(mutual, forward, len(nearest)),)
 
 
 @jax.jit
-def _expand(points, nearest, halves, largest, rows):
-    """Return R* of each row with the weights of Eq. (7)."""
+def _expand(
+    points: Float[Array, "n d"],
+    nearest: Int32[Array, "n k"],
+    halves: Int32[Array, "n h"],
+    largest: Float[Array, " n"],
+    rows: Int[Array, " r"],
+) -> tuple[Int32[Array, "r m"], Float[Array, "r m"], Int32[Array, " r"]]:
+    """Return R* of each row with the weights of Eq. (7), and how many images it has."""
     n = len(points)
     (core,) = _reciprocal(nearest, rows)
     is_core = core < n
@@ -97,9 +112,16 @@ def _expand(points, nearest, halves, largest, rows):
 
 
 @jax.jit
-def _average(nearest, indices, weights, rows):
+def _average(
+    nearest: Int32[Array, "n k"],
+    indices: Int32[Array, "n m"],
+    weights: Float[Array, "n m"],
+    rows: Int[Array, " r"],
+) -> tuple[Int32[Array, "r l"], Float[Array, "r l"], Int32[Array, " r"]]:
     """Return the mean of the lists of each row's nearest images, Eq. (11)."""
     n, k = nearest.shape
+    # An image in several of the k lists is there k times at most, side by side after sorting: add
+    # its weights into the first.
     around = nearest[rows]
     indices = indices[around].reshape(len(rows), -1)
     weights = weights[around].reshape(len(rows), -1) / k
@@ -115,6 +137,11 @@ def _average(nearest, indices, weights, rows):
     return indices, total, (indices < n).sum(axis=1)
 
 
-def _trim(indices, weights, lengths):
+def _trim(
+    indices: Int32[np.ndarray, "n m"],
+    weights: Float[np.ndarray, "n m"],
+    lengths: Int32[np.ndarray, " n"],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drop the columns that no list reaches; widths are multiples of 8."""
     longest = min(indices.shape[1], -(-int(lengths.max()) // 8) * 8)
     return indices[:, :longest], weights[:, :longest]

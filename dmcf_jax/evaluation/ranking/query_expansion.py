@@ -5,16 +5,15 @@ Retrieval, ICCV 2007. Off by default; a result that used it says so.
 """
 
 import dataclasses
-from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.ranking.distances import EmbeddingTiles, cut, squared_norms
+from dmcf_jax.evaluation.ranking.checks import squared_norms
+from dmcf_jax.evaluation.ranking.distances import EmbeddingTiles
+from dmcf_jax.evaluation.ranking.tile_grid import plan_blocks
+from dmcf_jax.evaluation.ranking.top_k import top_k_of_tiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +24,10 @@ class QueryExpansion:
 
     def __post_init__(self):
         if self.k < 1:
-            raise UserError(f"query expansion with k={self.k}: must be at least 1")
+            raise UserError(f"query expansion with k={self.k}: must be at least 1", about="k")
 
     def __str__(self) -> str:
+        """Return how a result names it."""
         return f"average query expansion (k={self.k})"
 
 
@@ -40,8 +40,8 @@ def expand_queries(
 ) -> Float[np.ndarray, "q d"]:
     """Return the mean of each query and its `k` nearest gallery images.
 
-    With `cosine` all are brought to length 1 first. The gallery is streamed in blocks. It is
-    taken whole: ignore rules, which may look at identities, apply to the ranking only.
+    With `cosine` all are scaled to length 1 first. The gallery is read in blocks. Ignore rules,
+    which may look at identities, do not apply here, only to the ranking.
     """
     nearest = nearest_images(queries, gallery, min(settings.k, len(gallery)), metric, block)
     if metric == "cosine":
@@ -58,34 +58,22 @@ def nearest_images(
     k: int,
     metric: str = "cosine",
     block: tuple[int, int] | None = None,
-) -> np.ndarray:
-    """Return the gallery rows `[q, k]` nearest to each query, nearest first, streamed."""
-    cuts = cut(len(queries), len(gallery), block)
+) -> Int[np.ndarray, "q k"]:
+    """Return the gallery rows `[q, k]` nearest to each query, nearest first, block by block."""
+    grid = plan_blocks(len(queries), len(gallery), block)
     squares = squared_norms(queries), squared_norms(gallery)
     orders = np.arange(len(queries)), np.arange(len(gallery))
-    tiles = EmbeddingTiles(queries, gallery, *orders, cuts, squares, metric)
+    tiles = EmbeddingTiles(queries, gallery, *orders, grid, squares, metric)
+    blocks = [
+        (grid.gallery.start(j), grid.gallery.real(j).stop - grid.gallery.start(j))
+        for j in range(grid.gallery.number)
+    ]
     found = []
-    for i in range(cuts[0].number):
-        best = jnp.full((cuts[0].size, k), jnp.inf), jnp.zeros((cuts[0].size, k), jnp.int32)
-        for j in range(cuts[1].number):
-            real = cuts[1].real(j)
-            tile = tiles.tile(i, j)
-            best = _merge(*best, tile, jnp.int32(real.start), jnp.int32(real.stop - real.start), k)
-        rows = cuts[0].real(i)
-        found.append(np.asarray(best[1])[: rows.stop - rows.start])
-    return np.concatenate(found)
+    for i in range(grid.queries.number):
+        scores = ((start, real, -tiles.tile(i, j)) for j, (start, real) in enumerate(blocks))
+        found.append(top_k_of_tiles(scores, k)[1])
+    return np.concatenate(found)[: len(queries)]
 
 
-@partial(jax.jit, static_argnames="k")
-def _merge(distances, images, tile, start, width, k):
-    column = jnp.arange(tile.shape[1], dtype=jnp.int32)
-    tile = jnp.where(column < width, tile, jnp.inf)
-    distances = jnp.concatenate([distances, tile], axis=1)
-    column = jnp.broadcast_to(column + start, tile.shape)
-    images = jnp.concatenate([images, column], axis=1)
-    best, place = lax.top_k(-distances, k)
-    return -best, jnp.take_along_axis(images, place, axis=1)
-
-
-def _unit(embeddings):
+def _unit(embeddings: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return embeddings / np.sqrt(squared_norms(embeddings))[:, None]

@@ -1,43 +1,44 @@
-"""Exact CMC, mAP and mINP without sorting the gallery and without the whole distance matrix.
+"""Exact CMC, mAP and mINP without sorting the gallery and without the complete distance matrix.
 
 For one query with relevant images at distances p_1 <= ... <= p_P, the k-th of them has rank
 `r_k = k + #{negatives at most as far as p_k}`, and
 
     AP = mean over k of k / r_k,    INP = P / r_P,    first correct rank = r_1.
 
-The tie rule is in the `at most`: a negative at an equal distance ranks before the relevant image;
-among relevant images the order does not matter. The identity-level rank, for protocols that keep
+"At most" is the tie rule: a negative at an equal distance ranks before the relevant image; among
+relevant images the order does not matter. The identity-level rank, for protocols that keep
 only the first image of each identity in the ranked list, is one more than the number of other
 identities whose nearest image is at most as far as p_1.
 
 Distances are float32 at the highest precision; a rank is a count of comparisons, made on the
-devices block by block; the averages are taken in float64 on the host, from whole ranks, in the
-order of the queries. So the results are the same for every block size and every number of
-devices, exactly.
+devices block by block; the averages are taken in float64 on the host, from integer ranks, in the
+order of the queries. So the results are exactly the same for every block size and every number
+of devices.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int, Int32, Shaped
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation.ranking.block_ranker import BlockRanker, Sides, check_choice
-from dmcf_jax.evaluation.ranking.distances import (
-    EXACT_TYPES,
+from dmcf_jax.evaluation.ranking.block_ranker import BlockRanker, QueryGallery
+from dmcf_jax.evaluation.ranking.checks import (
     METRICS,
-    EmbeddingTiles,
-    MatrixTiles,
-    cut,
+    check_choice,
     embedding_problems,
     matrix_problems,
     squared_norms,
 )
+from dmcf_jax.evaluation.ranking.distances import EXACT_TYPES, EmbeddingTiles, MatrixTiles, Tiles
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal, RerankedTiles
+from dmcf_jax.evaluation.ranking.tile_grid import TileGrid, plan_blocks
 from dmcf_jax.runtime.devices import ranking_mesh
 
-WHOLE_ROWS = 2**25
+# Elements of a block of matrix rows that are sorted at once, as MatrixTiles does.
+SORTED_ELEMENTS = 2**25
 LONGEST_CURVE = 10**6
 CMC_KINDS = ("image", "identity")
 
@@ -95,20 +96,21 @@ def rank_queries(
 
     Args:
         query_embeddings, gallery_embeddings: any float type, any length; compared in float32.
-        query_ids, gallery_ids: whole numbers; equal means the same person.
+        query_ids, gallery_ids: integers; equal means the same person.
         query_cameras, gallery_cameras: needed by the ignore rules other than 'none'.
         ignore: 'none'; 'cam3-cam2' (SYSU-MM01: queries of camera 3 skip camera 2's images);
             'same-identity-same-camera' (LLCM).
         cmc: 'image' (rank of the first correct image) or 'identity' (rank of the right identity
             among distinct identities).
         metric: 'cosine' or 'euclidean'.
-        block: (queries, gallery images) to a tile; memory is about four tiles of float32. The
+        block: (queries, gallery images) of a tile; memory is about four tiles of float32. The
             result does not depend on it.
         reranking: rank by the k-reciprocal distance; see `reranking.py`.
-        devices: share the queries of each block; all devices by default. Nor does the result
+        devices: share the queries of each block; all devices by default. The result does not
             depend on them.
 
-    Raises UserError for embeddings with NaN, infinity or (cosine) length 0, naming their rows.
+    Raises:
+        UserError: embeddings with NaN, infinity or (cosine) length 0, with their rows.
     """
     check_choice("metric", metric, METRICS)
     squares = squared_norms(query_embeddings), squared_norms(gallery_embeddings)
@@ -120,12 +122,12 @@ def rank_queries(
     embeddings = query_embeddings, gallery_embeddings
     devices = devices or ranking_mesh()
 
-    def source(*orders_and_cuts):
+    def source(*orders_and_grid) -> Tiles:
         if reranking is not None:
-            return RerankedTiles(*embeddings, *orders_and_cuts, reranking, metric)
-        return EmbeddingTiles(*embeddings, *orders_and_cuts, squares, metric, devices)
+            return RerankedTiles(*embeddings, *orders_and_grid, reranking, metric)
+        return EmbeddingTiles(*embeddings, *orders_and_grid, squares, metric, devices)
 
-    sides = Sides(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
+    sides = QueryGallery(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
     return _rank(source, sides, cmc, block, devices)
 
 
@@ -146,21 +148,27 @@ def rank_distances(
 ) -> RankedQueries:
     """Rank by a matrix of distances (smaller is nearer), which may be memory-mapped.
 
-    `rows` and `columns` choose the part that is meant (all of it by default); the other
-    arguments are those of `rank_queries`. Types other than float32 are ranked as exactly as they
-    are given. `check` looks for NaN and infinity first and raises UserError for them.
+    The values of every real type are compared exactly, without rounding to float32.
+
+    Args:
+        rows, columns: of `distances`, to rank only a part of it; all by default.
+        check: look for NaN and infinity first.
+        others: see `rank_queries`.
+
+    Raises:
+        UserError: with `check`, rows of distances with NaN or infinity.
     """
     if block is None and distances.dtype not in EXACT_TYPES:
-        block = (max(8, WHOLE_ROWS // distances.shape[1]), 4096)
+        block = (max(8, SORTED_ELEMENTS // distances.shape[1]), 4096)
     rows = np.arange(distances.shape[0]) if rows is None else rows
     columns = np.arange(distances.shape[1]) if columns is None else columns
     if check and (problems := matrix_problems(distances)):
         raise UserError.listing("distances that cannot be ranked:", problems)
 
-    def source(query_order, gallery_order, cuts):
-        return MatrixTiles(distances, rows[query_order], columns[gallery_order], cuts)
+    def source(query_order: np.ndarray, gallery_order: np.ndarray, grid: TileGrid) -> Tiles:
+        return MatrixTiles(distances, rows[query_order], columns[gallery_order], grid)
 
-    sides = Sides(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
+    sides = QueryGallery(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
     return _rank(source, sides, cmc, block, devices or ranking_mesh())
 
 
@@ -168,17 +176,22 @@ def summarise(ranked: RankedQueries, max_rank: int = 20) -> Metrics:
     """Average over the valid queries, in float64.
 
     Every valid query is found by the end of its list, so where `max_rank` goes beyond the
-    gallery's images or identities the curve keeps its last value. Raises UserError when no query
-    is valid.
+    gallery's images or identities the curve keeps its last value.
+
+    Raises:
+        UserError: no query is valid, or `max_rank` is out of range.
     """
     if not 1 <= max_rank <= LONGEST_CURVE:
-        raise UserError(f"max_rank={max_rank}: must be between 1 and {LONGEST_CURVE}")
+        raise UserError(
+            f"max_rank={max_rank}: must be between 1 and {LONGEST_CURVE}", about="max_rank"
+        )
     valid = int(ranked.valid.sum())
     if valid == 0:
         raise UserError(
             f"none of the {len(ranked.valid)} queries has a relevant image in the gallery of "
             f"{ranked.gallery}: check that query and gallery share identities, and the cameras "
-            "that the protocol ignores"
+            "that the protocol ignores",
+            about="query",
         )
     ranks = np.minimum(ranked.first_rank[ranked.valid], max_rank + 1)
     hits = np.bincount(ranks, minlength=max_rank + 2)[1 : max_rank + 1]
@@ -192,12 +205,18 @@ def summarise(ranked: RankedQueries, max_rank: int = 20) -> Metrics:
     )
 
 
-def _rank(source, sides, cmc, block, devices):
+def _rank(
+    source: Callable[[np.ndarray, np.ndarray, TileGrid], Tiles],
+    sides: QueryGallery,
+    cmc: str,
+    block: tuple[int, int] | None,
+    devices: Mesh,
+) -> RankedQueries:
     check_choice("cmc", cmc, CMC_KINDS)
-    cuts = cut(len(sides.query_order), len(sides.gallery_order), block, devices.size)
-    tiles = source(sides.query_order, sides.gallery_order, cuts)
-    ranker = BlockRanker(tiles, sides, cuts, cmc == "identity", devices)
-    parts = [_scores(*ranker.rank_block(i)) for i in range(cuts[0].number)]
+    grid = plan_blocks(len(sides.query_order), len(sides.gallery_order), block, devices.size)
+    tiles = source(sides.query_order, sides.gallery_order, grid)
+    ranker = BlockRanker(tiles, sides, grid, cmc == "identity", devices)
+    parts = [_scores(*ranker.rank_block(i)) for i in range(grid.queries.number)]
     first, precision, penalty, valid = (np.concatenate(part) for part in zip(*parts, strict=True))
     back = np.argsort(sides.query_order)
     return RankedQueries(
@@ -209,8 +228,12 @@ def _rank(source, sides, cmc, block, devices):
     )
 
 
-def _scores(negatives, found, identity_rank):
-    """Return first rank, AP, INP, validity from the negatives before each positive `[q, p]`."""
+def _scores(
+    negatives: Int32[np.ndarray, "q p"],
+    found: Bool[np.ndarray, "q p"],
+    identity_rank: Int32[np.ndarray, " q"] | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return first rank, AP, INP, validity `[q]` from the negatives before each positive."""
     place = np.arange(1, negatives.shape[1] + 1)
     number = found.sum(axis=1)
     beyond = np.iinfo(np.int32).max

@@ -3,6 +3,7 @@
 Notation and equation numbers follow Cheng et al., IEEE Access 2020, section III and figure 2.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dmcf_jax.methods.dmcf.levels import STAGES, Feature, features_of, levels_of
+from dmcf_jax.methods.losses.softmax import cosine_logits
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.resnet import ResNet
@@ -72,16 +74,42 @@ _maximum.defvjp(_maximum_forward, _maximum_backward)
 
 
 class Reduction(nn.Module):
-    """1x1 convolution without bias, batch norm, ReLU on pooled vectors (eq. 7)."""
+    """1x1 convolution without bias, batch norm, ReLU on pooled vectors (eq. 7).
+
+    Attributes:
+        features: size of the reduced vector.
+        neck: 'relu', or 'batch_norm' to leave out the ReLU.
+    """
 
     features: int
+    neck: str = "relu"
 
     @nn.compact
     def __call__(self, x: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
         """Return the reduced vectors, float32."""
         initialise = nn.initializers.he_normal()
         x = nn.Dense(self.features, use_bias=False, kernel_init=initialise, name="conv")(x)
-        return nn.relu(BatchNorm(train, name="bn")(x))
+        x = BatchNorm(train, name="bn")(x)
+        return nn.relu(x) if self.neck == "relu" else x
+
+
+class CosineClassifier(nn.Module):
+    """Logits that are `scale` times the cosine of embedding and class weights.
+
+    Its parameters are those of a linear layer, so that runs can start from each other's weights;
+    the bias is not used.
+    """
+
+    identities: int
+    scale: float
+    kernel_init: Callable
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
+        """Return the logits."""
+        kernel = self.param("kernel", self.kernel_init, (x.shape[1], self.identities))
+        self.param("bias", nn.initializers.zeros, (self.identities,))
+        return cosine_logits(x, kernel, self.scale)
 
 
 class Head(nn.Module):
@@ -90,18 +118,26 @@ class Head(nn.Module):
     Attributes:
         embedding_dim: size d of the reduced vector, None to embed the pooled values as they are.
         identities: classes k.
+        neck: of the reduction.
+        softmax_scale: of cosine logits; 0 for a linear classifier.
     """
 
     embedding_dim: int | None
     identities: int
+    neck: str = "relu"
+    softmax_scale: float = 0.0
 
     def setup(self):
         """Make the reduction, if any, and the classifier."""
-        self.reduction = Reduction(self.embedding_dim) if self.embedding_dim else None
+        self.reduction = Reduction(self.embedding_dim, self.neck) if self.embedding_dim else None
         # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
         # leaves the start to the triplet losses alone, which then pull everything to one point.
         initialise = nn.initializers.variance_scaling(1 / 3, "fan_in", "normal")
-        self.classifier = nn.Dense(self.identities, kernel_init=initialise)
+        self.classifier = (
+            CosineClassifier(self.identities, self.softmax_scale, initialise)
+            if self.softmax_scale
+            else nn.Dense(self.identities, kernel_init=initialise)
+        )
 
     def embed(self, pooled: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
         """Return the embedding, without classifying."""
@@ -124,6 +160,7 @@ class DMCF(nn.Module):
         stripes: stripes of each level.
         reduce_global: also reduce G1.. (default); False is the literal eq. 6-9.
         embedding_dim: size of a reduced vector.
+        neck, softmax_scale: of the heads, see `Reduction` and `Head`.
         dtype: of the streams; pooled values, heads and losses are float32.
         form: see `dmcf_jax.models.convolution.convolve`.
         remat: see `ResNet`.
@@ -138,6 +175,8 @@ class DMCF(nn.Module):
     stripes: tuple[int, ...] = (1, 2, 3)
     reduce_global: bool = True
     embedding_dim: int = 256
+    neck: str = "relu"
+    softmax_scale: float = 0.0
     dtype: Any = jnp.float32
     form: str = "library"
     remat: bool = False
@@ -170,7 +209,8 @@ class DMCF(nn.Module):
 
     def _head(self, feature):
         reduced = self.reduce_global or not feature.is_global
-        return Head(self.embedding_dim if reduced else None, self.identities)
+        size = self.embedding_dim if reduced else None
+        return Head(size, self.identities, self.neck, self.softmax_scale)
 
     def __call__(
         self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool

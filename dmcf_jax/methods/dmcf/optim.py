@@ -57,6 +57,19 @@ def make_schedule(
     return lambda step: constant(step) * jnp.minimum((step + 1) / warmup_steps, 1.0)
 
 
+def make_cosine_schedule(peak: float, steps: int, warmup_steps: int) -> Callable:
+    """Return learning rate by step: linear warm-up to `peak`, then half a cosine to zero.
+
+    The rate after step t of T is peak (1 + cos(pi (t - w) / (T - w))) / 2 with w warm-up steps
+    (Loshchilov and Hutter, ICLR 2017, one cycle); it would be zero at step T.
+    """
+    cosine = optax.cosine_decay_schedule(peak, steps - warmup_steps)
+    if not warmup_steps:
+        return cosine
+    ramp = lambda step: jnp.minimum((step + 1) / warmup_steps, 1.0)  # noqa: E731
+    return lambda step: cosine(jnp.maximum(step - warmup_steps, 0)) * ramp(step)
+
+
 def make_optimizer(
     schedules: dict[str, Callable], *, beta1: float, weight_decay: float, weighting_start_step: int
 ) -> optax.GradientTransformation:

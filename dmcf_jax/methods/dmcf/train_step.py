@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from dmcf_jax.data.augment import augment
+from dmcf_jax.data.augment import Augmentation, augment
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import levels_of, loss_terms_of
@@ -25,17 +25,16 @@ class StepSettings(NamedTuple):
     """The plain settings of a step, taken from the config.
 
     Attributes:
-        pad, flip: see `augment`.
-        margin: of the triplet losses.
+        augmentation: of training images.
+        loss: kinds and constants of the losses.
         triplet_start_step: first step whose triplet losses count; 0 in the paper.
         weighting_start_step: first step that uses eq. 15 instead of the plain sum.
         skip_non_finite: keep weights, statistics and moments unchanged in a step whose loss or
             gradient is not finite; the metric `skipped` is 1 there, else 0.
     """
 
-    pad: int
-    flip: float
-    margin: float
+    augmentation: Augmentation
+    loss: losses.LossSettings
     triplet_start_step: int
     weighting_start_step: int
     skip_non_finite: bool = False
@@ -59,7 +58,7 @@ def make_train_step(
         labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)
         with jax.named_scope("losses"):
             mined = state.step >= settings.triplet_start_step
-            by_term = losses.loss_terms(outputs, labels, terms, settings.margin, mined)
+            by_term = losses.loss_terms(outputs, labels, terms, settings.loss, mined)
             by_level = losses.sum_levels(by_term, terms)
             total = losses.total_loss(
                 jnp.stack(list(by_level.values())),
@@ -112,8 +111,8 @@ def skip_if_non_finite(sound: Bool[Array, ""], after: TrainState, before: TrainS
 def _augmented_pair(key, batch, settings):
     visible_key, infrared_key = jax.random.split(key)
     return (
-        augment(visible_key, batch.visible, settings.pad, settings.flip),
-        augment(infrared_key, batch.infrared, settings.pad, settings.flip),
+        augment(visible_key, batch.visible, "visible", settings.augmentation),
+        augment(infrared_key, batch.infrared, "infrared", settings.augmentation),
     )
 
 

@@ -1,5 +1,5 @@
-"""The paper's figures 3 to 6 of our own runs, and what else shows how a trained model sees people.
+"""Figures 3 to 6 of the paper for dmcf_jax's own runs, and further views of a trained model.
 
-Each figure is one module with `problems` (what is in its way) and `draw`; `command` calls them.
-Each is written as PNG and SVG, with the numbers it shows as CSV.
+Each figure is one module with `problems` (why it cannot be drawn) and `draw`; `draw.py` calls
+them by name. A figure is written as PNG and SVG, with the numbers that it shows as CSV.
 """

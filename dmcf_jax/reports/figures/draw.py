@@ -1,10 +1,10 @@
-"""Figures by name: what dmcf figures calls."""
+"""Draw figures by name: what the `figures` command calls."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.reports.figures import (
     cmc_curves,
     distance_histograms,
@@ -13,15 +13,20 @@ from dmcf_jax.reports.figures import (
     ranked_lists,
     sigma_curves,
 )
-from dmcf_jax.reports.figures.material import Choices, Material
+from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions
 from dmcf_jax.runtime.console import log
 
 
 class Figure(NamedTuple):
-    """What is in the way of a figure, [] if nothing, and what draws it: returns paths written."""
+    """One figure.
 
-    problems: Callable[[Material, Choices], list[str]]
-    draw: Callable[[Material, Choices, Path], list[Path]]
+    Attributes:
+        problems: returns why it cannot be drawn; [] if it can.
+        draw: writes it to a folder and returns the paths written.
+    """
+
+    problems: Callable[[FigureInputs, FigureOptions], list[Problem]]
+    draw: Callable[[FigureInputs, FigureOptions, Path], list[Path]]
 
 
 FIGURES = {
@@ -39,38 +44,43 @@ def draw(
     names: Sequence[str],
     workdir: str | Path,
     out: str | Path | None = None,
-    choices: Choices | None = None,
+    options: FigureOptions | None = None,
 ) -> list[Path]:
     """Draw figures of a run or of an experiment and return the paths written.
 
     Args:
-        names: of `FIGURES`; 'all' for those that can be drawn of this folder, the others are
-            told with their reasons.
-        workdir: of dmcf train, or an experiment's folder.
+        names: keys of `FIGURES`; 'all' draws those that are possible for this folder and logs
+            why the others are not.
+        workdir: folder of a training run or of an experiment.
         out: folder of the files; `<workdir>/figures` by default.
 
     Raises:
-        UserError: an unknown figure, or everything that is in the way of those named; nothing
-            is drawn then.
+        UserError: an unknown figure, or one that cannot be drawn; then none is drawn.
     """
-    names, choices = _known(names), choices or Choices()
-    material = Material(workdir)
-    wanted = [*FIGURES] if "all" in names else names
-    found = {name: FIGURES[name].problems(material, choices) for name in wanted}
-    problems = [f"figure {name}: {line}" for name, lines in found.items() for line in lines]
-    possible = [name for name in wanted if not found[name]]
+    names, options = _known(names), options or FigureOptions()
+    inputs = FigureInputs(workdir)
+    requested = [*FIGURES] if "all" in names else names
+    by_name = {name: FIGURES[name].problems(inputs, options) for name in requested}
+    problems = [
+        Problem(problem.about, f"figure {name}: {problem}")
+        for name, found in by_name.items()
+        for problem in found
+    ]
+    possible = [name for name in requested if not by_name[name]]
     if problems and ("all" not in names or not possible):
         raise UserError.listing("no figure was drawn:", problems)
     if problems:
         log(str(UserError.listing("left out:", problems)))
-    out = Path(out) if out else material.workdir / "figures"
-    return [path for name in possible for path in FIGURES[name].draw(material, choices, out)]
+    out = Path(out) if out else inputs.workdir / "figures"
+    return [path for name in possible for path in FIGURES[name].draw(inputs, options, out)]
 
 
 def _known(names: Sequence[str]) -> list[str]:
     allowed = [*FIGURES, "all"]
     unknown = [name for name in names if name not in allowed]
     if unknown or not names:
-        problem = f"there is no figure {', '.join(unknown)}" if unknown else "name a --figure"
-        raise UserError(f"{problem}; choose of {', '.join(allowed)}, several with commas")
+        problem = f"there is no figure {', '.join(unknown)}" if unknown else "no figure was named"
+        raise UserError(
+            f"{problem}; choose from {', '.join(allowed)}, separated by commas", about="--figure"
+        )
     return list(dict.fromkeys(names))

@@ -1,41 +1,52 @@
-"""Figure 5: B1, B2, B3 of the same person from both streams, and how alike they are."""
+"""Figure 5: the maps B1, B2, B3 of a person in both streams, and how similar they are."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
+from dmcf_jax.errors import Problem
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.figures.canvas import Table, blank, caption, in_style, save
-from dmcf_jax.reports.figures.level_similarity import MEASURED, choose_pairs, compare_levels
-from dmcf_jax.reports.figures.material import Choices, Material, spread
+from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
+from dmcf_jax.reports.figures.level_similarity import (
+    MEASURED,
+    LevelSimilarity,
+    Pairs,
+    choose_pairs,
+    compare_levels,
+)
+from dmcf_jax.reports.figures.plotting import Table, caption, in_style, new_figure, save
 
-MAP_COLOURS = "magma"
-MOST_PAIRS = 12  # more are no figure any more
+COLOUR_MAP = "magma"
+MAX_PAIRS = 12  # more do not fit on a page
+COLUMNS = 2  # pairs beside each other
 
 
-def problems(material: Material, choices: Choices) -> list[str]:
-    """Return what is in the way of figure 5."""
-    wrong = not 1 <= choices.pairs <= MOST_PAIRS
-    too_many = [f"--pairs={choices.pairs}: choose 1 to {MOST_PAIRS}"] if wrong else []
-    return too_many + material.problems()
+def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
+    """Return why figure 5 cannot be drawn."""
+    text = f"--pairs={options.pairs}: choose 1 to {MAX_PAIRS}"
+    found = [] if 1 <= options.pairs <= MAX_PAIRS else [Problem("--pairs", text)]
+    return found + inputs.problems()
 
 
 @in_style
-def draw(material: Material, choices: Choices, out: Path) -> list[Path]:
+def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
     """Draw pairs of images, their maps at each level and the similarity of the two maps.
 
-    A map is the mean of the absolute activations over the channels, scaled by itself from its
-    smallest to its largest value and shown in its own resolution. The similarity is that of the
-    whole maps with all channels, see `level_similarity.similarities`.
+    A map is the mean of the absolute activations over the channels, scaled from its own smallest
+    to its own largest value and shown in its own resolution. The similarity is that of the
+    complete maps with all channels, see `level_similarity.similarities`.
     """
-    store = material.store
+    store = inputs.store
     pairs = choose_pairs(store, MEASURED)
-    levels = compare_levels(material.trained, store, pairs)
-    shown = spread(np.arange(len(pairs.identity)), choices.pairs)
-    figure = _blank(len(shown), len(levels), store.images.shape[1] / store.images.shape[2])
-    across = min(2, len(shown))
-    blocks = figure.subfigures(-(-len(shown) // across), across, squeeze=False, wspace=0.04)
+    levels = compare_levels(inputs.trained, store, pairs)
+    shown = spread(np.arange(len(pairs.identity)), options.pairs).tolist()
+    figure = _new_figure(len(shown), len(levels), store.images.shape[1] / store.images.shape[2])
+    columns = min(COLUMNS, len(shown))
+    blocks = figure.subfigures(-(-len(shown) // columns), columns, squeeze=False, wspace=0.04)
     for block, pair in zip(blocks.flat, shown, strict=False):
         images = [store.images[rows[pair]] for rows in (pairs.visible, pairs.infrared)]
         _draw_pair(block, images, levels, pair, f"person {pairs.identity[pair]}")
@@ -43,21 +54,29 @@ def draw(material: Material, choices: Choices, out: Path) -> list[Path]:
     return save(figure, out, "figure_5_levels", _table(levels, pairs, store.path, shown))
 
 
-def _blank(pairs, levels, slenderness):
-    across = min(2, pairs)
-    width = across * (1.05 * (levels + 1) + 0.5) + 0.3
-    down = -(-pairs // across)
-    return blank(max(width, 5.0), down * (2 * 0.98 * slenderness + 0.85) + 0.75)
+def _new_figure(pairs: int, levels: int, aspect: float) -> Figure:
+    """Return a figure for `pairs` pairs of images with `aspect` = height / width."""
+    columns = min(COLUMNS, pairs)
+    width = columns * (1.05 * (levels + 1) + 0.5) + 0.3
+    rows = -(-pairs // columns)
+    return new_figure(max(width, 5.0), rows * (2 * 0.98 * aspect + 0.85) + 0.75)
 
 
-def _draw_pair(block, images, levels, pair, title):
+def _draw_pair(
+    block: SubFigure,
+    images: list[np.ndarray],
+    levels: Mapping[str, LevelSimilarity],
+    pair: int,
+    title: str,
+) -> None:
+    """Draw one row for each modality: the image, then its map at each level."""
     block.suptitle(title, fontsize=10)
     axes = block.subplots(len(MODALITIES), 1 + len(levels), gridspec_kw={"hspace": 0.02})
-    for number, (line, name) in enumerate(zip(axes, MODALITIES, strict=True)):
-        line[0].imshow(images[number])
-        line[0].set_ylabel(name)
-        for axis, level in zip(line[1:], levels.values(), strict=True):
-            _draw_map(axis, getattr(level, name)[pair], images[number].shape)
+    for row, image, modality in zip(axes, images, MODALITIES, strict=True):
+        row[0].imshow(image)
+        row[0].set_ylabel(modality)
+        for axis, level in zip(row[1:], levels.values(), strict=True):
+            _draw_map(axis, getattr(level, modality)[pair], image.shape)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
@@ -70,9 +89,12 @@ def _draw_pair(block, images, levels, pair, title):
         )
 
 
-def _draw_map(axis, activations, shape):
-    height, width = shape[:2]
-    axis.imshow(scaled(activations), cmap=MAP_COLOURS, vmin=0, vmax=1, extent=(0, width, height, 0))
+def _draw_map(
+    axis: Axes, activations: Float[np.ndarray, "y x c"], image_shape: tuple[int, ...]
+) -> None:
+    height, width = image_shape[:2]
+    extent = (0, width, height, 0)
+    axis.imshow(scaled(activations), cmap=COLOUR_MAP, vmin=0, vmax=1, extent=extent)
 
 
 def scaled(activations: Float[np.ndarray, "y x c"]) -> Float[np.ndarray, "y x"]:
@@ -82,31 +104,33 @@ def scaled(activations: Float[np.ndarray, "y x c"]) -> Float[np.ndarray, "y x"]:
     return strength / max(float(strength.max()), 1e-12)
 
 
-def _caption(levels, count):
+def _caption(levels: Mapping[str, LevelSimilarity], count: int) -> str:
     means = ", ".join(
         f"B{number} {level.same.mean():.3f} / {level.mean_different:.3f}"
         for number, level in enumerate(levels.values(), start=1)
     )
     return (
-        "Maps: mean |activation| over channels, each scaled by itself (dark: its least, bright: "
-        "its greatest; no unit).\n"
-        "Similarity: cosine of the visible and the infrared map, flattened over places and all "
-        "channels, nothing subtracted;\nits size depends on the level itself, so "
-        "compare it with others: the mean over pairs of different people.\n"
-        f"Mean over {count} people's pairs, same / different people: {means}."
+        "Maps: mean |activation| over channels, each scaled to its own range (dark: smallest, "
+        "bright: largest; no unit).\n"
+        "Similarity: cosine of the visible and the infrared map with all positions and channels; "
+        "no mean is subtracted.\nIts typical value differs between levels: compare it with "
+        "'others', the mean over pairs of different people.\n"
+        f"Mean over pairs of {count} people, same / different person: {means}."
     )
 
 
-def _table(levels, pairs, paths, shown):
+def _table(
+    levels: Mapping[str, LevelSimilarity], pairs: Pairs, paths: np.ndarray, shown: list[int]
+) -> Table:
     table = Table(
         "level", "identity", "visible", "infrared", "shown",
         "similarity_same", "mean_similarity_same", "mean_similarity_different",
     )  # fmt: skip
     for name, level in levels.items():
         means = float(level.same.mean(dtype=np.float64)), level.mean_different
-        for pair, (who, visible, infrared) in enumerate(
+        for pair, (identity, visible, infrared) in enumerate(
             zip(pairs.identity, paths[pairs.visible], paths[pairs.infrared], strict=True)
         ):
-            here = "yes" if pair in shown else "no"
-            table.add(name, who, visible, infrared, here, level.same[pair], *means)
+            is_shown = "yes" if pair in shown else "no"
+            table.add(name, identity, visible, infrared, is_shown, level.same[pair], *means)
     return table

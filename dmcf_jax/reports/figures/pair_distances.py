@@ -1,7 +1,7 @@
-"""Distances of all pairs of a split, counted: of one person or two, within modalities and across.
+"""Histograms of the distances of all pairs of images: same or different person, by modalities.
 
-Pairs are counted in fixed bins block by block, so memory does not grow with the square of the
-images, and no pair is left out.
+Pairs are counted block by block in fixed bins, so that memory does not grow with the square of
+the number of images and no pair is left out.
 """
 
 import dataclasses
@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 
 from dmcf_jax.modality import INFRARED, VISIBLE
 
-BINS = 4000  # of 0.0005 each: what medians and AUC are exact to
-FARTHEST = 2.0  # cosine distance of opposite directions
-AT_ONCE = 256
+BINS = 4000  # each 0.0005 wide, which is the precision of medians and AUC
+LARGEST = 2.0  # cosine distance of opposite directions
+BLOCK = 256  # rows of the distance matrix at a time
 GROUPS = {
     "within visible": (VISIBLE, VISIBLE),
     "within infrared": (INFRARED, INFRARED),
@@ -22,21 +22,26 @@ GROUPS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Counted:
-    """Pairs by cosine distance, in equal bins over [0, 2]."""
+class PairCounts:
+    """Number of pairs by cosine distance, in equal bins over [0, 2].
+
+    Attributes:
+        same: pairs of images of the same person.
+        different: pairs of images of different people.
+    """
 
     same: Int[np.ndarray, " bins"]
     different: Int[np.ndarray, " bins"]
 
-    def coarser(self, bins: int) -> "Counted":
-        """Return the same pairs in fewer bins, a divisor of their number."""
-        return Counted(*(side.reshape(bins, -1).sum(1) for side in (self.same, self.different)))
+    def coarser(self, bins: int) -> "PairCounts":
+        """Return the same pairs in `bins` bins, a divisor of their current number."""
+        return PairCounts(*(kind.reshape(bins, -1).sum(1) for kind in (self.same, self.different)))
 
     @property
     def auc(self) -> float:
-        """How often a same-person pair is nearer than a different-person pair; ties count half.
+        """Probability that a same-person pair is closer than a different-person pair.
 
-        0.5 is chance, 1 two distributions that do not overlap; NaN where there is none of a kind.
+        Ties count half. 0.5 is chance and 1 no overlap; NaN if there are no pairs of one kind.
         """
         same, different = self.same.astype(float), self.different.astype(float)
         pairs = same.sum() * different.sum()
@@ -45,11 +50,11 @@ class Counted:
 
 
 def median_of(counts: Int[np.ndarray, " bins"]) -> float:
-    """Return the middle of the bin in which half of the pairs is reached; NaN without pairs."""
+    """Return the centre of the bin that holds the median pair; NaN without pairs."""
     if not counts.sum():
         return float("nan")
-    place = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
-    return (place + 0.5) * FARTHEST / len(counts)
+    number = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+    return (number + 0.5) * LARGEST / len(counts)
 
 
 def count_pairs(
@@ -57,29 +62,33 @@ def count_pairs(
     identity: Int[np.ndarray, " n"],
     modality: Int[np.ndarray, " n"],
     bins: int = BINS,
-) -> dict[str, Counted]:
-    """Return the counted pairs of each group, every unordered pair of two images once.
+) -> dict[str, PairCounts]:
+    """Return the counts of each of `GROUPS`; every unordered pair of two images counts once.
 
     Args:
         embeddings: of unit length.
+        identity, modality: of each row.
     """
     rows = [np.flatnonzero(modality == number) for number in (VISIBLE, INFRARED)]
     return {
-        name: _count(embeddings, identity, rows[one], rows[other], bins)
-        for name, (one, other) in GROUPS.items()
+        name: _count(embeddings, identity, rows[first], rows[second], bins)
+        for name, (first, second) in GROUPS.items()
     }
 
 
-def _count(embeddings, identity, one, other, bins):
+def _count(
+    embeddings: np.ndarray, identity: np.ndarray, first: np.ndarray, second: np.ndarray, bins: int
+) -> PairCounts:
+    """Return the counts of the pairs of a row out of `first` and a row out of `second`."""
     counts = np.zeros((2, bins), np.int64)
-    twice = one is other  # within a modality each pair would come twice, and each image with itself
-    for start in range(0, len(one), AT_ONCE):
-        rows = one[start : start + AT_ONCE]
-        columns = other[start:] if twice else other
-        distances = 1 - embeddings[rows] @ embeddings[columns].T
+    within = first is second  # one modality: count each pair once, and no image with itself
+    for start in range(0, len(first), BLOCK):
+        rows = first[start : start + BLOCK]
+        columns = second[start:] if within else second
+        distances = 1 - embeddings[rows] @ embeddings[columns].T  # [block columns]
         same = identity[rows][:, None] == identity[columns][None, :]
-        taken = np.triu(np.ones(same.shape, bool), 1) if twice else np.ones(same.shape, bool)
-        places = np.clip((distances * (bins / FARTHEST)).astype(np.int64), 0, bins - 1)
-        for number, wanted in enumerate((taken & same, taken & ~same)):
-            counts[number] += np.bincount(places[wanted], minlength=bins)
-    return Counted(*counts)
+        counted = np.triu(np.ones(same.shape, bool), 1) if within else np.ones(same.shape, bool)
+        numbers = np.clip((distances * (bins / LARGEST)).astype(np.int64), 0, bins - 1)
+        for kind, chosen in enumerate((counted & same, counted & ~same)):
+            counts[kind] += np.bincount(numbers[chosen], minlength=bins)
+    return PairCounts(*counts)

@@ -1,1 +1,1 @@
-"""Pages for people: one HTML file each, with its pictures inside, that needs no network."""
+"""HTML pages: one file each, pictures included, that needs no network."""

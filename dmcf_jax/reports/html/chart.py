@@ -1,12 +1,13 @@
-"""CMC curves as an inline drawing that follows the page's colours, light or dark."""
+"""CMC curves as inline SVG in the page's colours, light or dark."""
 
 from collections.abc import Mapping, Sequence
 
+from dmcf_jax.evaluation.results import title
 from dmcf_jax.reports.html.page import text
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 44
-SERIES = 4
+SERIES = 4  # colours in page.css
 
 
 def cmc_chart(results: Sequence[Mapping]) -> str:
@@ -14,7 +15,7 @@ def cmc_chart(results: Sequence[Mapping]) -> str:
     last = max(len(result["mean"]["cmc"]) for result in results)
     curves = "".join(_curve(number, result, last) for number, result in enumerate(results))
     keys = "".join(
-        f'<span><i style="background:var(--series-{number % SERIES})"></i>{text(_name(result))}'
+        f'<span><i style="background:var(--series-{number % SERIES})"></i>{text(title(result))}'
         "</span>"
         for number, result in enumerate(results)
     )
@@ -24,11 +25,8 @@ def cmc_chart(results: Sequence[Mapping]) -> str:
     )
 
 
-def _name(result: Mapping) -> str:
-    return ", ".join([result["protocol"], *result["options"]])
-
-
 def _place(rank: int, percent: float | int, last: int) -> tuple[float, float]:
+    """Return x and y of a point in the drawing; `last` is the highest rank shown."""
     across = (rank - 1) / max(last - 1, 1)
     return (
         LEFT + across * (WIDTH - LEFT - RIGHT),
@@ -52,7 +50,7 @@ def _frame(last: int) -> str:
     parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">rank</text>')
     across = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(
-        f'<text transform="translate(12 {across}) rotate(-90)" text-anchor="middle">found, %</text>'
+        f'<text transform="translate(12 {across}) rotate(-90)" text-anchor="middle">CMC, %</text>'
     )
     return "".join(parts)
 

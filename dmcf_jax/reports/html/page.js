@@ -1,5 +1,5 @@
 "use strict";
-// Shows the matches of the chosen cameras only, and says so where a query has none left.
+// Shows only the matches from the chosen cameras, and a note where a query has none left.
 const boxes = [...document.querySelectorAll("input[data-camera]")];
 function filter() {
   const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.dataset.camera));
@@ -13,5 +13,5 @@ function filter() {
   }
 }
 for (const box of boxes) box.addEventListener("change", filter);
-// A browser may remember ticks from before a reload.
+// Browsers keep check boxes over a reload, so apply them at once.
 if (boxes.length) filter();

@@ -1,7 +1,7 @@
-"""What every page shares: the frame, its style and script, escaping and pictures.
+"""What all pages share: the document, its style and script, escaping, tables and pictures.
 
-Whatever comes from data goes through `text`. The page's own rules forbid every script but ours
-and every request, so that a name that slipped through could not run or fetch anything.
+Everything that comes from data goes through `text`. A page also forbids every script but
+`page.js`, and every request, so that a name that was not escaped could not run or fetch anything.
 """
 
 import base64
@@ -19,17 +19,17 @@ from PIL import Image
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 
-THUMBNAIL = (192, 160)
+THUMBNAIL = (192, 160)  # greatest height and width in pixels
 
 
 def text(value: object) -> str:
-    """Return `value` for HTML text or an attribute: whatever it holds, it is only shown."""
+    """Return `value` escaped for HTML text or an attribute."""
     readable = str(value).encode("utf-8", "replace").decode()
     return html.escape(readable, quote=True)
 
 
 def document(title: str, body: str) -> str:
-    """Return a whole page around `body`, which is HTML already."""
+    """Return a complete page with `body`, which is HTML already."""
     style, script = _file("page.css"), _file("page.js")
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rules = (
@@ -59,8 +59,13 @@ def _file(name: str) -> str:
     return files("dmcf_jax.reports.html").joinpath(name).read_text(encoding="utf-8")
 
 
+def soft(lines: Sequence[str]) -> str:
+    """Return a small grey paragraph for each of `lines`, which are plain text."""
+    return "".join(f'<p class="soft">{text(line)}</p>' for line in lines)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table of escaped cells that scrolls sideways where it is too wide."""
+    """Return a table of escaped cells; one that is too wide scrolls sideways."""
     head = "".join(f"<th>{text(cell)}</th>" for cell in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rows
@@ -72,12 +77,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def picture(pixels: np.ndarray, name: str) -> str:
-    """Return an <img> that holds uint8 [h w 3] as a small JPEG; `name` is read out for it."""
+    """Return an <img> with a small JPEG of uint8 [h w 3]; screen readers read `name`."""
     return _tag(Image.fromarray(pixels), name)
 
 
 def picture_of_file(path: Path, name: str) -> str:
-    """Return an <img> of a file, or a box that says that it cannot be shown."""
+    """Return an <img> of a file, or a box 'no picture' if it cannot be read."""
     try:
         return _tag(decode.decode(read_image_file(path), None), name)
     except decode.BadImage as error:
@@ -101,8 +106,8 @@ def match_figure(
     Args:
         image: an <img>, as `picture` gives it.
         lines: of the caption, as text; the last one, the path, is set smaller.
-        camera: what the filter goes by.
-        right: whether it shows the query's person; None where that is not known.
+        camera: name for the filter.
+        right: whether it shows the query's person; None if that is unknown.
     """
     kind, sign = {None: ("", ""), True: ("right", " ✓"), False: ("wrong", " ✗")}[right]
     caption = "<br>".join(text(line) for line in lines[:-1])
@@ -113,30 +118,37 @@ def match_figure(
     )
 
 
-def query_card(title: str, asked: str, caption: Sequence[str], matches: str, more: str = "") -> str:
-    """Return a query, its picture `asked`, and its matches; `more` is HTML below them."""
-    about = "".join(f'<p class="soft">{text(line)}</p>' for line in caption)
+def query_card(title: str, query: str, caption: Sequence[str], matches: str, more: str = "") -> str:
+    """Return a query and its matches.
+
+    Args:
+        query: an <img>, as `picture` gives it.
+        caption: lines about the query, as text.
+        matches: HTML of `match_figure`.
+        more: HTML below them.
+    """
     return (
         '<section class="card"><div class="query">'
-        f'<div class="asked"><h3>{text(title)}</h3><figure>{asked}</figure><div>{about}</div></div>'
-        f'<div class="matches">{matches}<p class="none soft" hidden>No match of the chosen '
-        f"cameras.</p></div></div>{more}</section>"
+        f'<div class="asked"><h3>{text(title)}</h3><figure>{query}</figure>'
+        f"<div>{soft(caption)}</div></div>"
+        f'<div class="matches">{matches}<p class="none soft" hidden>No match from the '
+        f"chosen cameras.</p></div></div>{more}</section>"
     )
 
 
 def labels(identity: str, camera: str) -> list[str]:
-    """Return lines of a caption for what is known; a camera's name is given as it is."""
+    """Return the lines of a caption for what is known; '' is unknown."""
     named = f"camera {camera}" if camera.isdecimal() else camera
     return [line for line in (identity and f"id {identity}", named) if line]
 
 
 def camera_filter(cameras: Sequence[str]) -> str:
-    """Return a box to tick for each camera; nothing where there is only one."""
+    """Return a check box for each camera; nothing if there is only one."""
     if len(cameras) < 2:
         return ""
     boxes = "".join(
         f'<label><input type="checkbox" checked data-camera="{text(camera)}"> '
-        f"{text(camera) or 'unknown'}</label>"
+        f"{text(camera) or 'unknown camera'}</label>"
         for camera in cameras
     )
-    return f'<div class="filter"><span class="soft">Cameras shown</span>{boxes}</div>'
+    return f'<div class="filter"><span class="soft">Show matches from camera</span>{boxes}</div>'

@@ -1,4 +1,4 @@
-"""The page of a search: queries, ranked pictures, scores, what is known of them."""
+"""The page of a search: queries, ranked pictures, scores, and labels where they are known."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from dmcf_jax.reports.html.page import (
     picture,
     picture_of_file,
     query_card,
+    soft,
     text,
 )
 from dmcf_jax.retrieval.explain import Explanation
@@ -30,37 +31,36 @@ def search_page(
     Args:
         found: what `run_search` returns, or its first results.
         query_root, gallery_root: folders that the paths in `found` start from.
-        queries: how many there were, where only some are shown.
+        queries: number of all queries, if only some are shown.
         explanations: of each query's best match.
     """
     results = found["results"]
-    reasons = explanations or [None] * len(results)
+    explanations = explanations or [None] * len(results)
     cards = [
-        _card(f"Query {number}", result, query_root, gallery_root, reason)
-        for number, (result, reason) in enumerate(zip(results, reasons, strict=True), 1)
+        _card(f"Query {number}", result, query_root, gallery_root, explanation)
+        for number, (result, explanation) in enumerate(zip(results, explanations, strict=True), 1)
     ]
     cameras = {match["camera"] for result in results for match in result["matches"]}
-    total = len(results) if queries is None else queries
-    return document(
-        "Search results",
-        _facts(found, total) + camera_filter(sorted(cameras, key=_natural)) + "".join(cards),
-    )
+    about = _about(found, len(results) if queries is None else queries)
+    cameras_shown = camera_filter(sorted(cameras, key=_by_number))
+    return document("Search results", about + cameras_shown + "".join(cards))
 
 
-def _facts(found: Mapping[str, Any], total: int) -> str:
+def _about(found: Mapping[str, Any], total: int) -> str:
     shown, gallery, model = len(found["results"]), found["gallery"], found["model"]
     kind = "exact" if found["exact"] else "approximate (index)"
     lines = [
-        f"{shown} of {total} queries in {gallery['pictures']} pictures of {gallery['source']}, "
-        f"{kind}. Scores are cosines, -1 to 1.",
-        f"Model {model['source']}, fingerprint {model['fingerprint'][:12]}",
+        f"{shown} of {total} queries, searched in {gallery['pictures']} pictures of "
+        f"{gallery['source']} ({kind}). Scores are cosine similarities between -1 and 1.",
+        f"Model: {model['source']}, fingerprint {model['fingerprint'][:12]}",
     ]
     if any(_is_right(r, m) is not None for r in found["results"] for m in r["matches"]):
-        lines.append("✓ is the query's person, ✗ somebody else.")
-    return "".join(f'<p class="soft">{text(line)}</p>' for line in lines)
+        lines.append("✓ same person as the query, ✗ different person.")
+    return soft(lines)
 
 
-def _natural(name: str) -> tuple[int, str]:
+def _by_number(name: str) -> tuple[int, str]:
+    """Return a sorting key that puts camera 2 before camera 10, and both before names."""
     return (int(name), "") if name.isascii() and name.isdecimal() else (10**9, name)
 
 
@@ -69,9 +69,9 @@ def _card(
     result: Mapping[str, Any],
     query_root: Path,
     gallery_root: Path,
-    reason: Explanation | None,
+    explanation: Explanation | None,
 ) -> str:
-    matches = "".join(
+    figures = "".join(
         match_figure(
             picture_of_file(gallery_root / match["path"], match["path"]),
             match["rank"],
@@ -81,27 +81,29 @@ def _card(
         )
         for match in result["matches"]
     )
-    asked = picture_of_file(query_root / result["path"], result["path"])
+    query = picture_of_file(query_root / result["path"], result["path"])
     caption = [result["modality"], *labels(result["identity"], result["camera"]), result["path"]]
-    more = _explained(reason) if reason else ""
-    return query_card(title, asked, caption, matches, more)
+    more = _explained(explanation) if explanation else ""
+    return query_card(title, query, caption, figures, more)
 
 
 def _is_right(query: Mapping[str, Any], match: Mapping[str, Any]) -> bool | None:
+    """Return whether a match shows the query's person; None if either is unknown."""
     if not query["identity"] or not match["identity"]:
         return None
     return query["identity"] == match["identity"]
 
 
-def _explained(reason: Explanation) -> str:
+def _explained(explanation: Explanation) -> str:
     levels = "".join(
         f'<div><div class="pair"><figure>{picture(level.query, "query")}</figure>'
         f"<figure>{picture(level.match, 'best match')}</figure></div>"
         f'<p class="soft">{text(level.name)}: {level.share:+.3f} of the score</p></div>'
-        for level in reason.levels
+        for level in explanation.levels
     )
     return (
-        f"<details><summary>What matched in the best match ({reason.score:.3f})</summary>"
-        '<p class="soft">Query and match at each level of the network: the brighter, the more '
-        f'that place gave to the score.</p><div class="levels">{levels}</div></details>'
+        f"<details><summary>Why the best match scored {explanation.score:.3f}</summary>"
+        '<p class="soft">Query (left) and best match (right) at each level of the network. '
+        "The brighter a region, the more it added to the score.</p>"
+        f'<div class="levels">{levels}</div></details>'
     )

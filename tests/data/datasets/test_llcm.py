@@ -1,12 +1,13 @@
-"""LLCM against its published counts, against the files themselves, and on broken trees."""
+"""LLCM compared with its published counts and with the files themselves, and broken trees."""
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from support.trees import NamesOnly, edit, noise, write_llcm, write_text
 
-from dmcf_jax.data.datasets import llcm as llcm_tree
-from dmcf_jax.data.records.llcm import Llcm
+from dmcf_jax.data.datasets import DATASETS, llcm
+from dmcf_jax.data.datasets.inspect_tree import inspect_tree
+from dmcf_jax.data.records.builder import builder_class
 
 
 def shares(total, first, identities):
@@ -26,14 +27,16 @@ def test_published_counts_are_accepted(tmp_path, monkeypatch):
         write=names.write,
     )
     names.use(monkeypatch)
-    listing = llcm_tree.inspect(tmp_path)
+    listing = llcm.inspect(tmp_path)
     assert listing.problems == listing.mismatches == []
     assert sum(map(len, listing.splits.values())) == 46767
 
 
 def test_records_hold_the_files_as_they_are(tmp_path):
     root = write_llcm(tmp_path / "source")
-    builder = Llcm(data_dir=tmp_path / "data", source=root, unofficial=True)
+    builder = builder_class(DATASETS["llcm"])(
+        data_dir=tmp_path / "data", source=root, unofficial=True
+    )
     builder.download_and_prepare()
     decoders = {"image": tfds.decode.SkipDecoding()}
     records = list(builder.as_data_source("test", decoders=decoders))
@@ -54,7 +57,7 @@ def test_test_images_may_lie_in_the_camera_folders(tmp_path):
     noise(root / f"test_vis/cam5/0007/{name}", 3)
     lines = (root / "idx/test_vis.txt").read_text() + f"test_vis/cam5/0007/{name} 1\n"
     write_text(root / "idx/test_vis.txt", lines)
-    listing = llcm_tree.inspect(root)
+    listing = llcm.inspect(root)
     assert listing.problems == []
     (record,) = [r for r in listing.splits["test"] if r.path.endswith(name)]
     assert (record.identity, record.camera, record.modality) == (7, 5, 0)
@@ -66,26 +69,30 @@ def no_camera(root):
 
 
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("harm", "about", "value"),
     [
-        (lambda root: (root / "idx/test_nir.txt").unlink(), "test_nir.txt: this file is missing"),
-        (lambda root: (root / "nir").rename(root / "ir"), "nir: this folder is missing"),
-        (lambda root: edit(root / "idx/test_vis.txt", "vis/0000", "vis/../vis/0000"), "leaves"),
-        (lambda root: edit(root / "idx/train_nir.txt", " 0\n", "\n"), "line 1: has no label"),
-        (lambda root: edit(root / "idx/train_nir.txt", " 0\n", " 9\n"), "labels [0, 9]"),
-        (no_camera, "vis/0003/plain.jpg: the name tells no camera"),
+        (lambda root: (root / "idx/test_nir.txt").unlink(), "idx/test_nir.txt", ""),
+        (lambda root: (root / "nir").rename(root / "ir"), "nir", ""),
+        (
+            lambda root: edit(root / "idx/test_vis.txt", "vis/0000", "vis/../vis/0000"),
+            "idx/test_vis.txt",
+            "vis/../vis/0000",
+        ),
+        (lambda root: edit(root / "idx/train_nir.txt", " 0\n", "\n"), "idx/train_nir.txt", "1"),
+        (lambda root: edit(root / "idx/train_nir.txt", " 0\n", " 9\n"), "idx/train_nir.txt", "9"),
+        (no_camera, "vis/0003/plain.jpg", ""),
     ],
 )
-def test_a_broken_tree_is_named(tmp_path, harm, message):
+def test_a_broken_tree_is_named(tmp_path, harm, about, value):
     root = write_llcm(tmp_path / "source")
     harm(root)
-    problems = llcm_tree.inspect(root).problems
-    assert [problem for problem in problems if message in problem], problems
+    problems = inspect_tree(DATASETS["llcm"], root)[None].problems
+    assert [p for p in problems if p.about == about and value in p.text], problems
 
 
 def test_the_list_of_test_identities_is_compared(tmp_path):
     root = write_llcm(tmp_path / "source")
     write_text(root / "idx/test_id.txt", "0007,0008\n")
-    mismatches = llcm_tree.inspect(root).mismatches
-    assert "test: identity 0008 is only in idx/test_id.txt" in mismatches
-    assert "test: identity 0000 is only in idx/test_vis.txt, idx/test_nir.txt" in mismatches
+    mismatches = llcm.inspect(root).mismatches
+    texts = [each.text for each in mismatches if each.about == "idx/test_id.txt"]
+    assert len(texts) == 2 and "0000" in texts[0] and "0008" in texts[1]

@@ -1,4 +1,4 @@
-"""RegDB against its published counts, against the files themselves, and on broken trees."""
+"""RegDB compared with its published counts and with the files themselves, and broken trees."""
 
 import io
 import tempfile
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.trees import NamesOnly, edit, noise, regdb_name, write_regdb, write_text
 
-from dmcf_jax.data.datasets import regdb as regdb_tree
+from dmcf_jax.data.datasets import DATASETS, regdb
 from dmcf_jax.data.datasets.index_files import read_lines
-from dmcf_jax.data.records.regdb import RegDB
+from dmcf_jax.data.datasets.inspect_tree import inspect_tree
+from dmcf_jax.data.records.builder import builder_class
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def published_names(tmp_path, monkeypatch):
 
 
 def test_published_counts_are_accepted(published_names):
-    listings = regdb_tree.inspect(published_names, (1, 2))
+    listings = regdb.inspect(published_names, (1, 2))
     for listing in listings.values():
         assert listing.problems == listing.mismatches == []
         assert [len(listing.splits[split]) for split in ("train", "test")] == [4120, 4120]
@@ -41,16 +42,17 @@ def test_published_counts_are_accepted(published_names):
 def test_a_lost_line_is_a_mismatch(published_names):
     name = published_names / "idx/test_thermal_2.txt"
     edit(name, f"{regdb_name('thermal', 3, 4)} 203\r\n", "")
-    listing = regdb_tree.inspect(published_names, (2,))[2]
+    listing = regdb.inspect(published_names, (2,))[2]
     assert listing.problems == []
-    assert listing.mismatches == [
-        "idx/test_thermal_2.txt: 2059 images, expected 10 of each identity; identity 3 has 9"
-    ]
+    (mismatch,) = listing.mismatches
+    assert mismatch.about == "idx/test_thermal_2.txt"
+    assert "2059 images" in mismatch.text and "identity 3 has 9" in mismatch.text
 
 
 def test_records_hold_the_same_pixels_as_png(tmp_path):
     root = write_regdb(tmp_path / "source")
-    builder = RegDB(data_dir=tmp_path / "data", config="trial_2", source=root, unofficial=True)
+    options = {"data_dir": tmp_path / "data", "source": root, "unofficial": True}
+    builder = builder_class(DATASETS["regdb"])(config="trial_2", **options)
     builder.download_and_prepare()
     decoders = {"image": tfds.decode.SkipDecoding()}
     for split, pids in {"train": (3, 4), "test": (1, 2)}.items():
@@ -105,34 +107,39 @@ def misplaced(root):
 
 
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("harm", "about", "value"),
     [
-        (lose_index, "idx/test_thermal_1.txt: this file is missing"),
-        (lose_folder, "Thermal: this folder is missing"),
-        (change("_00000_2.bmp 0", "_00099_2.bmp 0"), "line 1: points to 'Visible/2/male_back_v_0"),
-        (change(" 0\r\n", "\r\n"), f"{LIST} line 1: has no label"),
-        (change(LINE, LINE + LINE), f"{LIST} line 2: repeats line 1"),
+        (lose_index, "idx/test_thermal_1.txt", ""),
+        (lose_folder, "Thermal", ""),
+        (
+            change("_00000_2.bmp 0", "_00099_2.bmp 0"),
+            LIST,
+            "line 1: points to 'Visible/2/male_back_v_0",
+        ),
+        (change(" 0\r\n", "\r\n"), LIST, "line 1: has no label"),
+        (change(LINE, LINE + LINE), LIST, "line 2: repeats line 1"),
         (
             change("Visible/2", "../Visible/2"),
+            LIST,
             "line 1: '../Visible/2/male_back_v_00000_2.bmp' leave",
         ),
-        (change("Visible/2", "/etc/2"), "is absolute"),
-        (change("Visible/2", "C:\\Visible\\2"), "is absolute"),
-        (change("Visible/2/m", "Thermal/2/m"), "points to 'Thermal/2"),
-        (change("Visible/2/male", "visible/2/MALE"), "the names must be equal"),
-        (change("_00000_2.bmp 0", "_00000_2.bmp 1"), "identity 2 has the labels [0, 1]"),
-        (swap_labels, "trial 1 train: identity 1 has label 0 in the visible and 1 in the thermal"),
-        (both_splits, "identity 3 is in both idx/train_*_1.txt and idx/test_*_1.txt"),
-        (misplaced, "Visible/1/male_back_v_00009_2.bmp: the name says identity 2"),
-        (lambda root: write_text(root / LIST, ""), f"{LIST}: is empty"),
-        (lambda root: (root / "Visible/x").mkdir(), "Visible/x: expected a folder such as 12"),
+        (change("Visible/2", "/etc/2"), LIST, "is absolute"),
+        (change("Visible/2", "C:\\Visible\\2"), LIST, "is absolute"),
+        (change("Visible/2/m", "Thermal/2/m"), LIST, "points to 'Thermal/2"),
+        (change("Visible/2/male", "visible/2/MALE"), LIST, "the names must be equal"),
+        (change("_00000_2.bmp 0", "_00000_2.bmp 1"), LIST, "identity 2 has the labels [0, 1]"),
+        (swap_labels, "idx/train_thermal_1.txt", "identity 1 has label 1"),
+        (both_splits, "idx/test_*_1.txt", "identity 3"),
+        (misplaced, "Visible/1/male_back_v_00009_2.bmp", "identity 2"),
+        (lambda root: write_text(root / LIST, ""), LIST, "is empty"),
+        (lambda root: (root / "Visible/x").mkdir(), "Visible/x", ""),
     ],
 )
-def test_a_broken_tree_is_named(tmp_path, harm, message):
+def test_a_broken_tree_is_named(tmp_path, harm, about, value):
     root = write_regdb(tmp_path / "source")
     harm(root)
-    listing = regdb_tree.inspect(root, (1,))[1]
-    assert [problem for problem in listing.problems if message in problem], listing.problems
+    listing = inspect_tree(DATASETS["regdb"], root, (1,))[1]
+    assert [p for p in listing.problems if p.about == about and value in p.text], listing.problems
 
 
 @given(st.lists(st.text(max_size=30) | st.sampled_from(["a/1/x.bmp 3", "A/1/x.bmp 3", "../x 1"])))
@@ -143,7 +150,7 @@ def test_any_index_file_gives_existing_paths_or_problems(lines):
         problems = []
         found = read_lines(Path(root), "list.txt", {"a/1/x.bmp"}, problems)
     assert {line.path for line in found} <= {"a/1/x.bmp"}
-    assert all(problem.startswith((root, "list.txt")) for problem in problems)
+    assert all(problem.about == "list.txt" for problem in problems)
     assert found or problems or not text.strip()
 
 
@@ -151,9 +158,12 @@ def test_one_modality_only_is_a_mismatch(tmp_path):
     root = write_regdb(tmp_path / "source")
     lines = (root / "idx/test_thermal_1.txt").read_text().splitlines()
     write_text(root / "idx/test_thermal_1.txt", "\n".join(lines[:2]))
-    listing = regdb_tree.inspect(root, (1,))[1]
+    listing = regdb.inspect(root, (1,))[1]
     assert listing.problems == []
-    assert "trial 1 test: only one modality has the identities 4" in listing.mismatches
+    name = "idx/test_visible_1.txt"
+    assert [
+        each for each in listing.mismatches if each.about == name and "identities 4" in each.text
+    ]
 
 
 def test_unicode_names_and_plain_line_ends_are_read(tmp_path):
@@ -161,6 +171,6 @@ def test_unicode_names_and_plain_line_ends_are_read(tmp_path):
     noise(root / "Visible/2/人 物.bmp", 5)
     lines = (root / LIST).read_text().splitlines()
     write_text(root / LIST, "\n".join([*lines, "Visible/2/人 物.bmp 0"]))
-    listing = regdb_tree.inspect(root, (1,))[1]
+    listing = regdb.inspect(root, (1,))[1]
     assert listing.problems == []
     assert "Visible/2/人 物.bmp" in listing.paths()

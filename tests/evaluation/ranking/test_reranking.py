@@ -6,9 +6,11 @@ from support.literal_evaluation import cosine_distances, evaluate
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking import neighbourhoods
+from dmcf_jax.evaluation.ranking.distances import complete_matrix
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion, expand_queries
 from dmcf_jax.evaluation.ranking.ranking import rank_queries, summarise
-from dmcf_jax.evaluation.ranking.reranking import KReciprocal, reranked_distances
+from dmcf_jax.evaluation.ranking.reranking import KReciprocal, RerankedTiles
+from dmcf_jax.evaluation.ranking.tile_grid import plan_blocks
 
 
 def people(seed, queries=40, gallery=90, identities=12, d=16):
@@ -54,6 +56,12 @@ def dense_reranking(queries, gallery, k1, k2, weight):
             shared = np.minimum(v[i], v[j]).sum()
             result[i, j - q] = (1 - weight) * (1 - shared / (2 - shared)) + weight * distance[i, j]
     return result
+
+
+def reranked_distances(queries, gallery, settings, block=None):
+    grid = plan_blocks(len(queries), len(gallery), block)
+    orders = np.arange(len(queries)), np.arange(len(gallery))
+    return complete_matrix(RerankedTiles(queries, gallery, *orders, grid, settings), grid)
 
 
 @pytest.mark.parametrize(("k1", "k2", "weight"), ((20, 6, 0.3), (7, 1, 0.0), (5, 3, 1.0)))
@@ -105,8 +113,11 @@ def test_expansion_by_more_images_than_there_are():
     np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-def test_wrong_settings_are_told():
-    with pytest.raises(UserError, match="lambda between 0 and 1"):
-        KReciprocal(weight=1.5)
-    with pytest.raises(UserError, match="k=0"):
+def test_wrong_settings_are_refused():
+    for wrong in ({"weight": 1.5}, {"k1": 0}, {"k2": 0}):
+        with pytest.raises(UserError) as error:
+            KReciprocal(**wrong)
+        assert error.value.about == tuple(wrong)
+    with pytest.raises(UserError) as error:
         QueryExpansion(0)
+    assert error.value.about == ("k",)

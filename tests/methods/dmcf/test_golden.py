@@ -14,6 +14,7 @@ import optax
 import pytest
 from support import golden_network as network
 
+from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import loss_terms_of
@@ -26,6 +27,7 @@ from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes
 
 FORMS = ("library", "product")
+LOSS = losses.LossSettings(network.MARGIN)
 FLOAT32 = jnp.dtype("float32")
 SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH, "dtype": FLOAT32}
 SIZE = (network.HEIGHT, network.WIDTH_OF_IMAGE)
@@ -97,7 +99,7 @@ def check_gradients(form, expected):
         tree = {"params": params, "batch_stats": variables["batch_stats"]}
         outputs, _ = model.apply(tree, visible, infrared, True, mutable=["batch_stats"])
         rows, mined = jnp.repeat(labels, 2), jnp.array(True)
-        by_term = losses.loss_terms(outputs, rows, terms, network.MARGIN, mined)
+        by_term = losses.loss_terms(outputs, rows, terms, LOSS, mined)
         by_level = jnp.stack(list(losses.sum_levels(by_term, terms).values()))
         return losses.weigh_levels(by_level, params["log_variance"]), by_term
 
@@ -130,7 +132,7 @@ def five_steps(form):
     schedules = {group: optax.constant_schedule(rate) for group, rate in network.RATES.items()}
     start = network.WEIGHTING_STARTS_AT
     optimizer = make_optimizer(schedules, beta1=0.9, weight_decay=0.0, weighting_start_step=start)
-    recipe = StepSettings(0, 0.0, network.MARGIN, triplet_start_step=0, weighting_start_step=start)
+    recipe = StepSettings(Augmentation(), LOSS, triplet_start_step=0, weighting_start_step=start)
     step_fn = jax.jit(make_train_step(model, optimizer, schedules, recipe))
     state, found = make_state(jax.tree.map(jnp.asarray, variables), optimizer), []
     for step in range(network.STEPS):

@@ -9,7 +9,7 @@ from dmcf_jax.configs import default
 from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.models.parameter_table import count
-from dmcf_jax.models.resnet import ResNet50
+from dmcf_jax.models.resnet import ResNet
 
 SMALL = dict(identities=5, stage_sizes=(1, 1, 1, 1), width=4, embedding_dim=8)
 SIZE = (96, 48)
@@ -42,7 +42,7 @@ def head(channels, identities, reduced=True):
 
 def test_resnet_50_has_torchvisions_parameters_stage_by_stage():
     blank = jax.ShapeDtypeStruct((2, 288, 144, 3), jnp.float32)
-    shapes = jax.eval_shape(lambda x: ResNet50().init(jax.random.key(0), x, train=False), blank)
+    shapes = jax.eval_shape(lambda x: ResNet().init(jax.random.key(0), x, train=False), blank)
     assert count(shapes["params"]) == sum(STAGES_OF_RESNET_50.values()) == RESNET_50
     for stage in ("layer1", "layer2", "layer3", "layer4"):
         blocks = {k: v for k, v in shapes["params"].items() if k.startswith(stage)}

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from methods.dmcf.test_golden import FORMS, check_activations, check_five_steps, check_gradients
 
+from dmcf_jax.configs.default import get_config
 from dmcf_jax.export.torch import export_torch
 from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.models.resnet import ResNet50
-from dmcf_jax.weights.imagenet import load_resnet50
+from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.weights.imagenet import load_resnet
 
 torch = pytest.importorskip("torch", reason="needs the `torch` extra")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -69,7 +71,7 @@ def assert_same(found, expected, tolerance=1e-4):
 
 @cache
 def compiled(dtype, train):
-    network = ResNet50(dtype=jnp.dtype(dtype))
+    network = ResNet(dtype=jnp.dtype(dtype))
     return jax.jit(lambda v, x: network.apply(v, x, train, mutable=["batch_stats"])[0])
 
 
@@ -81,7 +83,7 @@ def nhwc(images):
 def test_a_resnet50_saved_by_pytorch_gives_its_activations(tmp_path, resnet50, name):
     model, images, expected = resnet50
     save(model, tmp_path / name)
-    found = compiled("float32", train=False)(load_resnet50(tmp_path / name), nhwc(images))
+    found = compiled("float32", train=False)(load_resnet(tmp_path / name), nhwc(images))
     assert_same(found, expected)
 
 
@@ -91,7 +93,7 @@ def test_a_resnet50_in_training_mode_is_pytorchs_in_double_precision(tmp_path):
     model, images = make_resnet50(2), torch.randn(2, 3, 192, 96, dtype=torch.float64)
     save(model, tmp_path / "it.safetensors")
     with jax.enable_x64(True), torch.no_grad():
-        variables = jax.tree.map(jnp.float64, load_resnet50(tmp_path / "it.safetensors"))
+        variables = jax.tree.map(jnp.float64, load_resnet(tmp_path / "it.safetensors"))
         found = compiled("float64", train=True)(variables, nhwc(images))
         assert_same(found, model.double().train()(images), 1e-9)
 
@@ -102,9 +104,10 @@ def test_the_exported_streams_give_the_same_activations_back_in_pytorch(tmp_path
     variables = {"params": {}, "batch_stats": {}}
     for modality, model in theirs.items():
         save(model, tmp_path / f"{modality}.pth")
-        for collection, tree in load_resnet50(tmp_path / f"{modality}.pth").items():
+        for collection, tree in load_resnet(tmp_path / f"{modality}.pth").items():
             variables[collection][modality] = tree
-    export_torch(DMCF(identities=2, dtype=FLOAT32), variables, tmp_path / "export")
+    model = DMCF(identities=2, dtype=FLOAT32)
+    export_torch(TrainedModel(get_config(), model, variables, 0, "last"), tmp_path / "export")
     for modality, model in theirs.items():
         back = torch_dmcf.ResNet().eval()
         state = safetensors_torch.load_file(tmp_path / "export" / f"{modality}.safetensors")

@@ -19,20 +19,20 @@ from PIL import Image
 
 from dmcf_jax.config.build import build
 from dmcf_jax.configs import synthetic
-from dmcf_jax.data.augment import normalise
+from dmcf_jax.data.datasets import DATASETS
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
-from dmcf_jax.evaluation.protocols import DEFAULT_PROTOCOLS
 from dmcf_jax.methods.dmcf.published import TABLE_1, VARIANTS
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.figures import draw as command
+from dmcf_jax.reports.figures import draw as draw_module
 from dmcf_jax.reports.figures import pair_distances
-from dmcf_jax.reports.figures.canvas import Table, blank, save
 from dmcf_jax.reports.figures.draw import FIGURES, draw
 from dmcf_jax.reports.figures.embedding_map import lay_out
+from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.level_similarity import similarities
-from dmcf_jax.reports.figures.material import Choices, Material, spread
+from dmcf_jax.reports.figures.plotting import Table, new_figure, save
 from dmcf_jax.reports.figures.training_curves import training_curves
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
@@ -41,7 +41,7 @@ from dmcf_jax.runs.metrics_log import read_metrics
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parents[3]
-PAPERS, OTHER = DEFAULT_PROTOCOLS["regdb"]
+PAPERS, OTHER = DATASETS["regdb"].protocols
 OVERRIDES = {
     "data.pad": 2,
     "model.width": 4,
@@ -53,10 +53,10 @@ OVERRIDES = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run on eight made-up people, four of them tested, evaluated.
+    """An evaluated run on eight synthetic people, four of them in the test split.
 
-    Nothing is trained, which takes a minute to compile: its folder holds the network's initial
-    weights and a made-up log.
+    Nothing is trained, since compiling the step takes a minute: the folder holds the network's
+    initial weights and an invented log.
     """
     folder = tmp_path_factory.mktemp("figures")
     prepare_synthetic("regdb", 8, 0, folder / "data", trial="1")
@@ -91,14 +91,14 @@ def drawn(run, tmp_path_factory):
     """All figures of the run."""
     out = tmp_path_factory.mktemp("drawn")
     with jax.numpy_dtype_promotion("standard"):
-        draw(["all"], run, out, Choices(pairs=2, identities=3))
+        draw(["all"], run, out, FigureOptions(pairs=2, identities=3))
     return out
 
 
 @pytest.fixture(scope="module")
-def material(run):
+def inputs(run):
     """The run's model, test images and embeddings."""
-    return Material(run)
+    return FigureInputs(run)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def experiment(run, tmp_path):
         for seed in (0, 1):
             copy = tmp_path / "table" / row / f"seed_{seed}"
             shutil.copytree(run, copy, ignore=shutil.ignore_patterns("checkpoints", "tensorboard"))
-            for protocol in DEFAULT_PROTOCOLS["regdb"]:
+            for protocol in DATASETS["regdb"].protocols:
                 edit_json(copy / f"evaluation/{protocol}.json", lower, shift + 0.1 * seed)
             edit_sigmas(copy / "metrics.jsonl", 1 + seed)
     return tmp_path / "table"
@@ -154,16 +154,16 @@ def result_of(run, protocol):
 
 def test_figure_3_holds_the_curves_of_the_evaluation(run, drawn):
     rows = table_of(drawn / "figure_3_cmc.csv")
-    for protocol in DEFAULT_PROTOCOLS["regdb"]:
+    for protocol in DATASETS["regdb"].protocols:
         expected = {int(k): 100 * v for k, v in result_of(run, protocol)["mean"]["cmc"].items()}
         assert curve_in(rows, protocol) == pytest.approx(expected)
-    # Made-up people are not the paper's data: nothing of it may stand beside them.
+    # Synthetic people are not the paper's data: its values must not be shown beside them.
     assert {row["source"] for row in rows} == {"ours"}
 
 
 def test_published_points_stand_beside_official_data_by_the_papers_protocol_only(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
-    for protocol in DEFAULT_PROTOCOLS["regdb"]:
+    for protocol in DATASETS["regdb"].protocols:
         edit_json(copy / f"evaluation/{protocol}.json", make_official)
     draw(["3"], copy)
     rows = table_of(copy / "figures/figure_3_cmc.csv")
@@ -203,8 +203,11 @@ def test_results_made_in_different_ways_are_not_averaged(experiment):
         result["options"] = ["k-reciprocal"]
 
     edit_json(experiment / f"dmcf/seed_1/evaluation/{OTHER}.json", rerank)
-    with pytest.raises(UserError, match=r"options is \['k-reciprocal'\], in .*seed_0.* \[\]"):
+    with pytest.raises(UserError) as caught:
         draw(["4"], experiment)
+    assert caught.value.about == (str(experiment / f"dmcf/seed_1/evaluation/{OTHER}.json"),)
+    assert "options" in str(caught.value)
+    assert "k-reciprocal" in str(caught.value) and "seed_0" in str(caught.value)
 
 
 # Figure 5
@@ -225,9 +228,9 @@ def test_similarity_is_the_cosine_of_all_values_of_two_maps():
             assert actual[i, j] == pytest.approx(expected, abs=1e-6)
 
 
-def test_figure_5_compares_the_first_images_of_each_person_level_by_level(material, drawn):
+def test_figure_5_compares_the_first_images_of_each_person_level_by_level(inputs, drawn):
     rows = table_of(drawn / "figure_5_levels.csv")
-    store, trained = material.store, material.trained
+    store, trained = inputs.store, inputs.trained
     people = sorted(set(store.identity.tolist()))
     flat = {}
     for number, name in enumerate(MODALITIES):
@@ -284,7 +287,7 @@ def test_the_final_ratio_is_that_of_the_last_logged_step(run, drawn):
 
 
 def test_an_experiments_ratio_is_the_mean_of_its_seeds(experiment, monkeypatch):
-    monkeypatch.setattr(Material, "facts", lambda self: {"official": True})
+    monkeypatch.setattr(FigureInputs, "metadata", lambda self: {"official": True})
     draw(["6"], experiment)
     rows = {row["run"]: row for row in table_of(experiment / "figures/figure_6_sigma_ratio.csv")}
     name = "sigma_low_over_high"
@@ -323,7 +326,7 @@ def scattered():
 
 
 def test_every_pair_is_counted_once_in_its_bin(scattered, monkeypatch):
-    monkeypatch.setattr(pair_distances, "AT_ONCE", 7)
+    monkeypatch.setattr(pair_distances, "BLOCK", 7)
     counted = pair_distances.count_pairs(*scattered, bins=40)
     counts, _ = brute_force(*scattered, bins=40)
     for name, group in counted.items():
@@ -351,7 +354,7 @@ def test_no_pair_of_a_kind_gives_no_number():
     assert math.isnan(pair_distances.median_of(one["across modalities"].different))
 
 
-def test_the_distances_file_adds_up_to_all_pairs(material, drawn):
+def test_the_distances_file_adds_up_to_all_pairs(inputs, drawn):
     rows = table_of(drawn / "distances.csv")
     summary = {row["group"]: row for row in table_of(drawn / "distances_summary.csv")}
     # Four people with ten images of each kind.
@@ -362,7 +365,7 @@ def test_the_distances_file_adds_up_to_all_pairs(material, drawn):
             assert sum(int(r[column]) for r in rows if r["group"] == name) == count
             assert int(summary[name][column]) == count
     _, distances = brute_force(
-        material.embeddings, material.store.identity, material.store.modality, bins=100
+        inputs.embeddings, inputs.store.identity, inputs.store.modality, bins=100
     )
     same, different = distances["across modalities"]
     wins = sum((s < d) + 0.5 * (s == d) for s in same for d in different)
@@ -375,8 +378,8 @@ def test_the_distances_file_adds_up_to_all_pairs(material, drawn):
 
 
 @pytest.mark.parametrize("query", [0, 1])
-def test_ranked_lists_are_those_of_a_plain_sort(material, drawn, query):
-    store, embeddings = material.store, material.embeddings
+def test_ranked_lists_are_those_of_a_plain_sort(inputs, drawn, query):
+    store, embeddings = inputs.store, inputs.embeddings
     rows = table_of(drawn / f"ranked_{MODALITIES[query]}_queries.csv")
     place = {path: number for number, path in enumerate(store.path)}
     assert all(store.modality[place[row["query"]]] == query for row in rows)
@@ -402,9 +405,9 @@ def test_ranked_lists_are_those_of_a_plain_sort(material, drawn, query):
     assert means[0] > means[1]
 
 
-def test_the_map_shows_the_people_asked_for(material, drawn):
+def test_the_map_shows_the_people_asked_for(inputs, drawn):
     rows = table_of(drawn / "embeddings.csv")
-    people = sorted(set(material.store.identity.tolist()))
+    people = sorted(set(inputs.store.identity.tolist()))
     shown = sorted({int(row["identity"]) for row in rows})
     assert shown == [people[0], people[2], people[3]]  # evenly spread over four
     assert len(rows) == 3 * 20
@@ -450,7 +453,7 @@ LABELS = {
     "embeddings": ("t-SNE axis 1 (no unit)", "t-SNE axis 2 (no unit)", "infrared"),
     "ranked_visible_queries": ("query", "visible queries and their first 10 infrared images"),
     "ranked_infrared_queries": ("query", "infrared queries and their first 10 visible images"),
-    "distances": ("cosine distance, 0 to 2 (no unit)", "share of pairs by 0.02 of distance (%)"),
+    "distances": ("cosine distance, 0 to 2 (no unit)", "share of pairs (% per 0.02 of distance)"),
 }
 
 
@@ -487,35 +490,40 @@ def test_everything_in_the_way_is_named_at_once_and_nothing_drawn(run, tmp_path,
     monkeypatch.setitem(sys.modules, "sklearn", None)
     bare = shutil.copytree(run, tmp_path / "bare", ignore=shutil.ignore_patterns("evaluation"))
     with pytest.raises(UserError) as caught:
-        draw(["3", "4", "5", "6", "embeddings"], bare, None, Choices(pairs=0, identities=99))
-    message = str(caught.value)
-    assert f"is not evaluated by {PAPERS}, {OTHER}" in message
-    assert f"dmcf evaluate --workdir={bare}" in message
-    assert "figure 4" in message and "dmcf experiments" in message
-    assert "--pairs=0: choose 1 to 12" in message and "--identities=99: choose 2 to 16" in message
-    assert 'pip install "dmcf_jax[viz]"' in message
+        draw(["3", "4", "5", "6", "embeddings"], bare, None, FigureOptions(pairs=0, identities=99))
+    about = (str(bare), "--workdir", "--pairs", "--identities", "scikit-learn")
+    assert caught.value.about == about
+    unevaluated, single_run, pairs, identities, extra = map(str, caught.value.problems)
+    assert PAPERS in unevaluated and OTHER in unevaluated
+    assert f"dmcf evaluate --workdir={bare}" in unevaluated
+    assert "figure 4" in single_run and "dmcf experiments" in single_run
+    assert "1 to 12" in pairs and "2 to 16" in identities
+    assert 'pip install "dmcf_jax[viz]"' in extra
     assert not (bare / "figures").exists()
 
 
 def test_all_says_what_it_leaves_out(run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(command, "FIGURES", {name: FIGURES[name] for name in ("3", "4", "6")})
+    monkeypatch.setattr(draw_module, "FIGURES", {name: FIGURES[name] for name in ("3", "4", "6")})
     bare = shutil.copytree(run, tmp_path / "bare", ignore=shutil.ignore_patterns("evaluation"))
     assert {path.stem for path in draw(["all"], bare)} == {"figure_6_sigma", "figure_6_sigma_ratio"}
-    said = capsys.readouterr().err
-    assert "left out" in said and "figure 3" in said and "figure 4" in said
+    message = capsys.readouterr().err
+    assert "left out" in message and "figure 3" in message and "figure 4" in message
 
 
 def test_a_run_that_learns_no_sigma_has_no_figure_6(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
     edit_json(copy / "config.json", lambda config: config.update({"mtl.enabled": False}))
-    with pytest.raises(UserError, match=r"mtl.enabled=False"):
+    with pytest.raises(UserError) as caught:
         draw(["6"], copy)
+    assert caught.value.about == ("mtl.enabled",)
 
 
 def test_an_experiment_without_the_whole_method_names_a_run_to_take(experiment):
     shutil.rmtree(experiment / "dmcf")
-    with pytest.raises(UserError, match=r"no run of the row 'dmcf'.*--workdir=.*no_mtl/seed_0"):
+    with pytest.raises(UserError) as caught:
         draw(["6", "distances"], experiment)
+    assert caught.value.about == ("--workdir",) * 2
+    assert "no_mtl/seed_0" in str(caught.value)
 
 
 def test_runs_are_taken_in_the_order_of_their_numbers(tmp_path):
@@ -523,14 +531,15 @@ def test_runs_are_taken_in_the_order_of_their_numbers(tmp_path):
         folder = tmp_path / "dmcf" / f"trial_{trial}_seed_0"
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("{}")
-    names = [run.name for run in Material(tmp_path).runs]
+    names = [run.name for run in FigureInputs(tmp_path).runs]
     assert names == ["trial_1_seed_0", "trial_2_seed_0", "trial_10_seed_0"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(UserError, match="out/name.png cannot be written"):
-        save(blank(1.0, 1.0), tmp_path / "out", "name", Table("a"))
+    with pytest.raises(UserError) as caught:
+        save(new_figure(1.0, 1.0), tmp_path / "out", "name", Table("a"))
+    assert caught.value.about == (str(tmp_path / "out/name.png"),)
 
 
 def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
@@ -540,6 +549,9 @@ def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
     assert f"error: {tmp_path} holds neither a run" in ended.stderr
 
 
-def test_an_unknown_figure_is_told_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match="no figure 7, tsne; choose of 3, 4, 5, 6, embeddings"):
+def test_an_unknown_figure_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError) as caught:
         draw(["3", "7", "tsne"], tmp_path)
+    assert caught.value.about == ("--figure",)
+    message = str(caught.value)
+    assert "7, tsne" in message and all(name in message for name in FIGURES)

@@ -13,8 +13,8 @@ from support.toys import toy_model, write_people
 
 from dmcf_jax.config.build import build_model
 from dmcf_jax.configs import own
-from dmcf_jax.data.augment import normalise
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
@@ -22,14 +22,10 @@ from dmcf_jax.evaluation.results import result_as_dict
 from dmcf_jax.methods.dmcf.network import pool
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
-from dmcf_jax.reports.html.evaluation_page import (
-    Names,
-    best_and_worst,
-    errors_by_camera,
-    evaluation_page,
-)
+from dmcf_jax.reports.html.evaluation_page import Names, errors_by_camera, evaluation_page
 from dmcf_jax.reports.html.search_page import search_page
-from dmcf_jax.retrieval.embed_pictures import embed_files
+from dmcf_jax.reports.query_choice import best_and_worst
+from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.explain import explain
 from dmcf_jax.retrieval.model import model_of
 from dmcf_jax.retrieval.picture_list import list_images
@@ -63,11 +59,12 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """A search among made-up files, one of whose identities and cameras looks like HTML."""
+    """A search among invented files, one of whose identities and cameras looks like HTML."""
     root = write_people(tmp_path_factory.mktemp("people"))
     model, out = toy_model(), tmp_path_factory.mktemp("embeddings")
     sides = [
-        embed_files(model, list_images(root, kind), out / kind) for kind in ("infrared", "visible")
+        embed_pictures(model, list_images(root, kind), out / kind)
+        for kind in ("infrared", "visible")
     ]
     scores, rows = rank(*(side.read() for side in sides), 5)
     names = sides[1].labels(range(8))
@@ -105,7 +102,7 @@ def test_the_page_holds_every_match_and_fetches_nothing(found, written):
     assert all(picture["src"].startswith("data:image/jpeg;base64,") for picture in pictures)
     assert not page.all("link") and not page.all("a") and not page.all("iframe")
     assert not any(scheme in written.read_text() for scheme in ("http:", "https:", "url("))
-    assert any(text.startswith("8 of 9 queries in 8 pictures") for text in page.texts)
+    assert any(text.startswith("8 of 9 queries, searched in 8 pictures") for text in page.texts)
     signs = [attributes["class"] for attributes in figures]
     for (query, match), sign in zip(
         [(q, m) for q in results["results"] for m in q["matches"]], signs, strict=True
@@ -156,7 +153,7 @@ def test_chromium_draws_the_page_on_a_phone(written, tmp_path, scheme):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000  # pictures were drawn
 
 
-def made_up_split():
+def invented_split():
     draw = np.random.default_rng(0)
     n = 60
     identity, camera = draw.integers(0, 6, n), draw.integers(1, 4, n)
@@ -170,7 +167,7 @@ def made_up_split():
 
 @pytest.mark.parametrize("name", ["plain/visible-to-infrared", "llcm/infrared-to-visible"])
 def test_ranked_lists_are_those_of_a_plain_loop(name):
-    store, vectors = made_up_split()
+    store, vectors = invented_split()
     protocol = find_protocol(name)
     ranked = nearest(protocol, vectors, store, 4)
     ignores_own = protocol.ignore == "same-identity-same-camera"
@@ -190,7 +187,7 @@ def same(store, row, query):
 
 
 def test_the_evaluation_page_counts_errors_by_camera():
-    store, vectors = made_up_split()
+    store, vectors = invented_split()
     protocols = [find_protocol(f"plain/{a}-to-{b}") for a, b in (MODALITIES, MODALITIES[::-1])]
     lists = [nearest(protocol, vectors, store) for protocol in protocols]
     for ranked in lists:
@@ -203,7 +200,7 @@ def test_the_evaluation_page_counts_errors_by_camera():
                 entry[1][source] = entry[1].get(source, 0) + 1
         found = errors_by_camera(ranked, store.camera)
         assert {camera: list(entry) for camera, entry in found.items()} == counted
-        best, worst = best_and_worst(ranked, store.identity)
+        best, worst = best_and_worst(ranked, store.identity, 5)
         assert ranked.average_precision[best[0]] == ranked.average_precision.max()
         people = store.identity[ranked.queries[[*best, *worst]]].tolist()
         assert len(set(people)) == len(people) == 6

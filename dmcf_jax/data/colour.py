@@ -1,0 +1,64 @@
+"""Random changes of colour and tone, so that no person can be recognised by them alone.
+
+Pure functions of images, float32 [n h w 3] on the scale 0..255, and of uniform random numbers in
+0..1, row i for image i. None of them is in the paper (docs/decisions.md).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from dmcf_jax.data.prepare_input import luma
+
+
+def exchange_channels(
+    images: Float[Array, "n h w 3"], draw: Float[Array, "n 2"], probability: float
+) -> Float[Array, "n h w 3"]:
+    """Copy red, green or blue, one of them at random, to all three channels of some images.
+
+    Ye et al., "Channel Augmented Joint Learning for Visible-Infrared Recognition", ICCV 2021.
+    """
+    channel = jnp.minimum(jnp.floor(3.0 * draw[:, 1]), 2.0).astype(jnp.int32)
+    one = jnp.take_along_axis(images, channel[:, None, None, None], axis=3)
+    return _where(draw[:, 0] < probability, jnp.broadcast_to(one, images.shape), images)
+
+
+def random_grey(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"], probability: float
+) -> Float[Array, "n h w 3"]:
+    """Replace the colours of some images by their luma."""
+    return _where(draw < probability, luma(images), images)
+
+
+def change_gamma(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"], strength: float
+) -> Float[Array, "n h w 3"]:
+    """Raise each image, on the scale 0..1, to the power exp(strength * a normal number)."""
+    return 255.0 * (images / 255.0) ** _factor(draw, strength)
+
+
+def change_contrast(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"], strength: float
+) -> Float[Array, "n h w 3"]:
+    """Stretch each image about its mean by exp(strength * a normal number); clip to 0..255."""
+    mean = jnp.mean(images, axis=(1, 2, 3), keepdims=True)
+    return jnp.clip(mean + _factor(draw, strength) * (images - mean), 0.0, 255.0)
+
+
+def invert(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"], probability: float
+) -> Float[Array, "n h w 3"]:
+    """Turn some images into their negatives: black is hot in one camera and cold in another."""
+    return _where(draw < probability, 255.0 - images, images)
+
+
+def _factor(draw, strength):
+    # The ends of 0..1 would be infinite normal numbers.
+    normal = jax.scipy.special.ndtri(jnp.clip(draw, 1e-6, 1.0 - 1e-6))
+    return jnp.exp(strength * normal)[:, None, None, None]
+
+
+def _where(
+    chosen: Bool[Array, " n"], changed: Float[Array, "n h w 3"], images: Float[Array, "n h w 3"]
+) -> Float[Array, "n h w 3"]:
+    return jnp.where(chosen[:, None, None, None], changed, images)

@@ -1,0 +1,1 @@
+"""Losses of embeddings and logits, for any method: pure functions of float32 arrays."""
