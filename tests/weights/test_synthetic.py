@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -62,7 +63,8 @@ def test_a_forward_pass_is_finite(built):
     given = _given_weights(demo.get_config(), shapes)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     images = jax.random.normal(jax.random.key(0), (4, 96, 48, 3))
-    rows = built.model.apply(overlay(blank, given), images, "infrared", method="embed")
+    variables = jax.tree.map(jnp.asarray, overlay(blank, given))
+    rows = built.model.apply(variables, images, "infrared", method="embed")
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
     assert np.std(rows, axis=0).max() > 0.01  # different images have different embeddings
 
