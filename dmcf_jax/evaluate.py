@@ -22,6 +22,7 @@ from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
 from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.load import TrainedModel, load_trained
+from dmcf_jax.runs.summary import read_summary, summary_lines
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log, progress
 from dmcf_jax.runtime.files import write_atomically
@@ -78,6 +79,8 @@ def evaluate(
     if hosts.is_first():
         for result in results:
             log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+        for line in summary_lines(read_summary(workdir)):
+            log(f"training: {line}")
         if html:
             lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
             _write_page(html, results, lists, store, metadata, str(workdir))

@@ -18,6 +18,7 @@ from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.parameter_table import parameter_table
 from dmcf_jax.runs.folder import refuse_other_config, write_run_info
 from dmcf_jax.runs.run import Run
+from dmcf_jax.runs.summary import drop_summary, read_summary
 from dmcf_jax.runtime import compiler_options, devices, hosts
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
@@ -26,7 +27,8 @@ from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.compile_step import lower_step
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
-from dmcf_jax.training.validation import make_validate
+from dmcf_jax.training.summary import make_health, summarise
+from dmcf_jax.training.validation import make_score, validation_images
 
 
 class TrainingImages(NamedTuple):
@@ -84,9 +86,13 @@ def _train(run: Run, images: TrainingImages, mesh: Mesh) -> TrainState:
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
     state = start_state(config, built, mesh, run.checkpoints)
+    health, score = make_health(run, built), make_score(config, built.model, mesh)
     if run.is_finished:
         _write_run(run, images, state)
         log(f"{run.workdir} is trained: step {run.start} of {config.train.steps}.")
+        if read_summary(run.workdir) is None:  # it was stopped after its last checkpoint
+            unseen = validation_images(config, images.held_out)
+            summarise(run, state, health, _people(config, images, unseen), score)
         return state
     feed = _make_feed(config, images, mesh)
     batches = feed.batches(run.start)
@@ -95,11 +101,22 @@ def _train(run: Run, images: TrainingImages, mesh: Mesh) -> TrainState:
     lowered = lower_step(feed, built.train_step, (state, batch, keys), mesh)
     # The folder becomes this run's only now: weights that cannot be read leave it unused.
     _write_run(run, images, state)
+    drop_summary(run.workdir)
     with log_time(f"compiling the training step for {mesh.size} x {jax.devices()[0].device_kind}"):
         compiled = lowered.compile(compiler_options=compiler_options.training())
     hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
-    validate_on = make_validate(config, built.model, images.held_out, mesh)
-    return Loop(run, compiled, keys, validate_on).run(state, batch, batches)
+    unseen = validation_images(config, images.held_out)
+    loop = Loop(run, compiled, keys, lambda state: score(state, unseen), health.observe)
+    state = loop.run(state, batch, batches)
+    if int(state.step) == config.train.steps:
+        summarise(run, state, health, _people(config, images, unseen), score)
+    return state
+
+
+def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> dict:
+    """Return the images of trained and of other people by what the summary calls them."""
+    others = "test people" if config.train.eval_on == "test" else "held-out people"
+    return {"trained people": images.store} | ({others: unseen} if len(unseen) else {})
 
 
 def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:

@@ -38,6 +38,7 @@ OVERRIDES = {
     "train.steps": 8,
     "train.checkpoint_every": 4,
     "train.log_every": 1,
+    "train.summary_people": 0,
 }
 
 

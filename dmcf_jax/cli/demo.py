@@ -48,7 +48,8 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     from dmcf_jax.evaluation.protocols import find_protocol
     from dmcf_jax.reports.write import write_report
     from dmcf_jax.runs.load import load_trained, untrained
-    from dmcf_jax.runtime.console import log_time
+    from dmcf_jax.runs.summary import read_summary, summary_lines
+    from dmcf_jax.runtime.console import log, log_time
     from dmcf_jax.train import train
 
     config.data.data_dir = str(folder / f"data_{identities}")
@@ -66,6 +67,8 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
         write_report(result, workdir / "evaluation")
     _draw(config, embeddings, store, workdir)
     print(comparison_table(scores["trained"], scores["untrained"]))
+    for line in summary_lines(read_summary(workdir)):
+        log(f"training: {line}")
     return scores["trained"]
 
 

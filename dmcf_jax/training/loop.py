@@ -29,6 +29,7 @@ class Loop:
         compiled: Callable,
         keys: tuple,
         validate: Callable[[TrainState], dict[str, float]],
+        watch: Callable[[dict], list[str]] = lambda line: [],
         on_step: Callable[[int, TrainState], None] | None = None,
     ):
         """Open the logs of a run that stopped before the step `run.start`.
@@ -36,12 +37,13 @@ class Loop:
         Args:
             compiled: (state, batch, keys) -> (state, metrics).
             validate: state -> scores, called every `train.eval_every` steps.
+            watch: called with each line of metrics.jsonl; what it returns is logged.
             on_step: called after each step with its number and state, once it is logged and,
                 where due, saved; for callers that want to watch or act.
         """
         self._run, self._train = run, run.config.train
         self._compiled, self._keys, self._validate = compiled, keys, validate
-        self._on_step = on_step
+        self._watch, self._on_step = watch, on_step
         self._images_per_step = 2 * run.config.sampler.P * run.config.sampler.K
         self._unchecked: deque = deque()  # (step, metrics) whose values were not looked at yet
         with hosts.first_alone():
@@ -154,6 +156,8 @@ class Loop:
         self._clock, self._waited, self._counted = now, 0.0, 0
         self._writer.write(step, scalars)
         self._display.show(step, scalars, left)
+        for message in self._watch({"step": step, **scalars}):
+            log(message)
 
     def _check(self) -> dict[str, float]:
         """Fetch the metrics of all steps since the last check; return those of the newest.

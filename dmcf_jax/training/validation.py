@@ -18,22 +18,18 @@ from dmcf_jax.methods.train_state import TrainState
 DIRECTIONS = ("plain/visible-to-infrared", "plain/infrared-to-visible")
 
 
-def make_validate(
-    config: ConfigDict, model: DMCF, held_out: ImageStore, mesh: Mesh
-) -> Callable[[TrainState], dict[str, float]]:
-    """Return state -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
+Score = Callable[[TrainState, ImageStore], dict[str, float]]
 
-    Args:
-        held_out: the training images kept back; SYSU-MM01 uses its validation identities
-            instead, and `train.eval_on = 'test'` the test split.
+
+def make_score(config: ConfigDict, model: DMCF, mesh: Mesh) -> Score:
+    """Return (state, images) -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
+
+    It compiles with its first images.
     """
-    if not config.train.eval_every:
-        return lambda state: {}
-    store = _images(config, held_out)
     embed = Embedder(model, mesh, config.evaluation.batch_size, form=input_form(config))
     protocols = [find_protocol(name) for name in DIRECTIONS]
 
-    def validate(state: TrainState) -> dict[str, float]:
+    def score(state: TrainState, store: ImageStore) -> dict[str, float]:
         # A copy: the next step overwrites the memory of this state, which it is given.
         variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
         embeddings = embed(variables, store.images, store.modality)
@@ -45,10 +41,21 @@ def make_validate(
             "mINP": sum(metrics.mINP for metrics in found) / len(found),
         }
 
-    return validate
+    return score
 
 
-def _images(config, held_out):
+def validation_images(config: ConfigDict, held_out: ImageStore) -> ImageStore:
+    """Return the images that `train.eval_every` evaluates on; none where it is 0.
+
+    Args:
+        held_out: the training images kept back; SYSU-MM01 uses its validation identities
+            instead, and `train.eval_on = 'test'` the test split.
+
+    Raises:
+        UserError: no identities are held out.
+    """
+    if not config.train.eval_every:
+        return held_out
     if config.train.eval_on == "test":
         return load_split(config, ("test",))
     store = load_split(config, ("val",)) if not len(held_out) else held_out

@@ -40,6 +40,15 @@ def test_every_config_of_ours_is_valid(module, variant):
         ("optim.decay_at", (0.5, 2.0), "from 0 to 1"),
         ("train.keep_best", "mAP", "eval_every"),
         ("dtype", "float16", "bfloat16"),
+        ("data.erase", 1.5, "from 0 to 1"),
+        ("data.erase_area", (0.4, 0.02), "least, greatest"),
+        ("data.input", "gray", "grey"),
+        ("data.pad_mode", "wrap", "edge"),
+        ("model.neck", "none", "batch_norm"),
+        ("loss.kind", "hard", "batch_hard"),
+        ("loss.label_smoothing", 1.0, "from 0 to 0.9"),
+        ("loss.temperature", 0.0, "above 0"),
+        ("optim.schedule", "linear", "cosine"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(field, value, words):
@@ -84,3 +93,27 @@ def test_differences_name_what_changes_results():
     new.loss.margin, new.data.data_dir, new.train.log_every = 0.3, "elsewhere", 1
     (found,) = differences(flatten(old), flatten(new))
     assert (found.about, found.text) == ("loss.margin", "loss.margin: 1.8 -> 0.3")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"data.input": "grey", "data.random_grey": 0.5}, "data.random_grey"),
+        ({"optim.schedule": "cosine", "optim.decay_at": (0.5,)}, "optim.decay_at"),
+        ({"optim.schedule": "cosine", "optim.warmup_steps": 5000}, "optim.warmup_steps"),
+    ],
+)
+def test_fields_without_effect_are_refused(changes, field):
+    config = default.get_config()
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError) as raised:
+        validate(config)
+    assert raised.value.about == (field,)
+
+
+def test_a_config_from_before_a_field_was_added_has_its_default(tmp_path):
+    stored = flatten(regdb.get_config())
+    for field in ("loss.kind", "data.input", "train.summary_people"):
+        del stored[field]
+    write_atomically(tmp_path / "config.json", json.dumps(stored))
+    assert restore_config(tmp_path).to_dict() == regdb.get_config().to_dict()

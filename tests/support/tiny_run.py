@@ -24,6 +24,7 @@ SETTINGS = {
     "train.steps": 8,
     "train.checkpoint_every": 1,
     "train.log_every": 1,
+    "train.summary_people": 0,
 }
 
 

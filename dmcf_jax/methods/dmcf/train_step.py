@@ -18,6 +18,7 @@ from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import levels_of, loss_terms_of
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.dmcf.optim import apply_updates, depend_on_norm, global_norm
+from dmcf_jax.methods.losses.statistics import embedding_statistics
 from dmcf_jax.methods.train_state import TrainState
 
 
@@ -41,12 +42,15 @@ class StepSettings(NamedTuple):
 
 
 def make_train_step(
-    model: DMCF, optimizer: optax.GradientTransformation, schedules: dict[str, Callable], settings
+    model: DMCF,
+    optimizer: optax.GradientTransformation,
+    schedules: dict[str, Callable],
+    settings: StepSettings,
 ) -> Callable[[TrainState, PairBatch, Array], tuple[TrainState, dict[str, Array]]]:
     """Return the step function, to be jitted once by the caller with the state donated.
 
     Its metrics are scalars by name: `loss`, `L1`.., `level_*`, `sigma_*`, `lr_*`, all before the
-    update, and `gradient_norm`.
+    update, `gradient_norm`, and four statistics of each triplet feature, such as `spread_G1`.
     """
     terms = loss_terms_of(model.features)
 
@@ -66,7 +70,8 @@ def make_train_step(
                 state.step >= settings.weighting_start_step,
             )
         metrics = by_term | {f"level_{name}": value for name, value in by_level.items()}
-        return total, (updated["batch_stats"], metrics)
+        mined_on = {t.feature: outputs.embeddings[t.feature] for t in terms if t.kind == "triplet"}
+        return total, (updated["batch_stats"], metrics | _health(mined_on, labels, settings.loss))
 
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
@@ -114,6 +119,18 @@ def _augmented_pair(key, batch, settings):
         augment(visible_key, batch.visible, "visible", settings.augmentation),
         augment(infrared_key, batch.infrared, "infrared", settings.augmentation),
     )
+
+
+def _health(embeddings, labels, loss):
+    """Return `distance_own_G1` and so on, see `embedding_statistics`; of no gradient."""
+    margin = loss.margin if loss.kind == "batch_hard" else 0.0
+    return {
+        f"{name}_{feature}": value
+        for feature, values in embeddings.items()
+        for name, value in embedding_statistics(
+            jax.lax.stop_gradient(values), labels, margin
+        ).items()
+    }
 
 
 def sigmas(log_variance: Float[Array, " l"], levels: tuple[str, ...]) -> dict[str, Array]:

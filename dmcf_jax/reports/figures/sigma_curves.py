@@ -1,4 +1,4 @@
-"""Figure 6: the learned weights of the levels, sigma of eq. 15, over training."""
+"""Figure 6: sigma of eq. 15 and the weights that it gives the levels, over training."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -45,9 +45,19 @@ class Sigmas:
     values: Float[np.ndarray, "r s l"]
 
     @property
+    def weights(self) -> Float[np.ndarray, "r s l"]:
+        """The factor 1 / (2 sigma^2) of each level's loss in eq. 15, in the order of `values`."""
+        return 1 / (2 * self.values**2)
+
+    @property
     def ratios(self) -> Float[np.ndarray, "r l"]:
         """Each run's last sigmas divided by its last sigma of the highest level."""
         return self.values[:, -1] / self.values[:, -1, -1:]
+
+    @property
+    def weight_ratios(self) -> Float[np.ndarray, "r l"]:
+        """Each run's last weights divided by its last weight of the highest level."""
+        return self.weights[:, -1] / self.weights[:, -1, -1:]
 
 
 def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
@@ -88,21 +98,23 @@ def _sigma_names(line: Mapping[str, Any]) -> list[str]:
 
 @in_style
 def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
-    """Draw every level's sigma over the steps; of several runs the mean and standard deviation.
+    """Draw every level's sigma and weight over the steps; of several runs mean and deviation.
 
-    The title gives the final ratio with the highest level as 1, as the paper does.
+    The titles give the final ratios with the highest level as 1. The paper's ratio is compared
+    with both: its text calls the three numbers noise parameters, which are sigmas, the caption of
+    its figure weight factors.
     """
     sigmas, config = read_sigmas(inputs.runs), inputs.config
     published = _published(inputs, sigmas)
-    figure = new_figure(6.4, 4.4)
-    axes = figure.add_subplot()
-    for number, level in enumerate(sigmas.levels):
-        _draw_level(axes, sigmas, number, level)
-    _mark_start(axes, weighting_start(config))
-    axes.set_xlabel("training step (number of updates)")
-    axes.set_ylabel("σ of the level's loss, eq. 15 (no unit)")
-    axes.set_title(_title(sigmas, published), loc="left")
-    axes.legend(loc="best")
+    figure = new_figure(11.0, 4.4)
+    left, right = figure.subplots(1, 2)
+    _draw_panel(left, sigmas, sigmas.values, "σ", _title("σ", sigmas, sigmas.ratios, published))
+    left.set_ylabel("σ of the level's loss, eq. 15 (no unit)")
+    title = _title("1/(2σ²)", sigmas, sigmas.weight_ratios, published)
+    _draw_panel(right, sigmas, sigmas.weights, "1/(2σ²)", title)
+    right.set_ylabel("weight 1/(2σ²) of the level's loss, eq. 15 (no unit)")
+    for axes in (left, right):
+        _mark_start(axes, weighting_start(config))
     caption(figure, _caption(sigmas, config))
     return save(figure, out, "figure_6_sigma", _tables(sigmas, inputs.runs, published))
 
@@ -115,21 +127,31 @@ def _mark_start(axes: Axes, step: int) -> None:
     )  # fmt: skip
 
 
-def _draw_level(axes: Axes, sigmas: Sigmas, number: int, level: str) -> None:
-    values = sigmas.values[..., number]  # [runs steps]
-    mean, deviation = mean_and_deviation(values)
-    colour = COLOURS[number]
-    label = f"σ {level} (final {mean[-1]:.2f})"
-    style = {"color": colour, "linestyle": LINES[number], "linewidth": 1.8}
-    axes.plot(sigmas.steps, mean, label=label, **style)
-    if len(values) > 1:
-        low, high = mean - deviation, mean + deviation
-        axes.fill_between(sigmas.steps, low, high, color=colour, alpha=0.15, linewidth=0)
+def _draw_panel(
+    axes: Axes, sigmas: Sigmas, values: Float[np.ndarray, "r s l"], symbol: str, title: str
+) -> None:
+    for number, level in enumerate(sigmas.levels):
+        mean, deviation = mean_and_deviation(values[..., number])  # of [runs steps], over runs
+        label = f"{symbol} {level} (final {mean[-1]:.2f})"
+        colour = COLOURS[number]
+        style = {"color": colour, "linestyle": LINES[number], "linewidth": 1.8}
+        axes.plot(sigmas.steps, mean, label=label, **style)
+        if len(values) > 1:
+            low, high = mean - deviation, mean + deviation
+            axes.fill_between(sigmas.steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set_xlabel("training step (number of updates)")
+    axes.set_title(title, loc="left")
+    axes.legend(loc="best")
 
 
-def _title(sigmas: Sigmas, published: Sequence[float] | None) -> str:
-    names, ratio = " : ".join(sigmas.levels), _spelled(sigmas.ratios.mean(axis=0))
-    title = f"σ {names} = {ratio} after step {sigmas.steps[-1]}"
+def _title(
+    symbol: str,
+    sigmas: Sigmas,
+    ratios: Float[np.ndarray, "r l"],
+    published: Sequence[float] | None,
+) -> str:
+    names, ratio = " : ".join(sigmas.levels), _spelled(ratios.mean(axis=0))
+    title = f"{symbol} {names} = {ratio} after step {sigmas.steps[-1]}"
     return title + (f"\npaper: {_spelled(published)}" if published else "")
 
 
@@ -165,12 +187,15 @@ def _tables(
 ) -> dict[str, Table]:
     """Return the curves, and the final ratios under the file name suffix '_ratio'."""
     curves = Table("run", "step", *(f"sigma_{level}" for level in sigmas.levels))
-    ratios = Table("run", *(f"sigma_{level}_over_{sigmas.levels[-1]}" for level in sigmas.levels))
-    for run, values, ratio in zip(runs, sigmas.values, sigmas.ratios, strict=True):
+    last = sigmas.levels[-1]
+    columns = (f"{n}_{level}_over_{last}" for n in ("sigma", "weight") for level in sigmas.levels)
+    ratios = Table("run", *columns)
+    both = np.concatenate([sigmas.ratios, sigmas.weight_ratios], axis=1)
+    for run, values, ratio in zip(runs, sigmas.values, both, strict=True):
         for step, row in zip(sigmas.steps, values, strict=True):
             curves.add(run.name, step, *row)
         ratios.add(run.name, *ratio)
-    ratios.add("mean", *sigmas.ratios.mean(axis=0))
+    ratios.add("mean", *both.mean(axis=0))
     if published:
-        ratios.add("paper", *published)
+        ratios.add("paper", *published, *published)
     return {"": curves, "_ratio": ratios}

@@ -184,3 +184,34 @@ def test_one_draw_gives_the_distributions_that_init_gives():
             allowed = 5 * np.std(one) / np.sqrt(one.size)
             assert abs(np.std(one) - np.std(other)) < allowed, path
             assert abs(np.mean(other)) < allowed, path
+
+
+def test_without_the_relu_an_embedding_is_the_batch_norms_output():
+    _, variables = small_variables()
+    images = random_images(0, 3)
+    plain, bare = (
+        DMCF(**SMALL, neck=neck).apply(variables, images, images, True, mutable=["batch_stats"])[0]
+        for neck in ("relu", "batch_norm")
+    )
+    for name, values in bare.embeddings.items():
+        assert float(values.min()) < 0
+        np.testing.assert_allclose(jax.nn.relu(values), plain.embeddings[name], atol=1e-5)
+
+
+def test_cosine_logits_keep_the_parameters_and_ignore_lengths_and_bias():
+    plain, variables = small_variables()
+    model = DMCF(**SMALL, softmax_scale=20.0)
+    shapes = variable_shapes(model, SIZE)
+    assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, shapes)
+    images = random_images(0, 3)
+    variables["params"]["heads_G1"]["classifier"]["bias"] += 100.0
+    outputs = [
+        each.apply(variables, images, images, True, mutable=["batch_stats"])[0]
+        for each in (plain, model)
+    ]
+    embedding = np.asarray(outputs[1].embeddings["G1"], float)
+    np.testing.assert_allclose(embedding, outputs[0].embeddings["G1"], atol=1e-5)
+    kernel = np.asarray(variables["params"]["heads_G1"]["classifier"]["kernel"], float)
+    lengths = np.linalg.norm(embedding, axis=1)[:, None] * np.linalg.norm(kernel, axis=0)
+    expected = 20 * embedding @ kernel / lengths
+    np.testing.assert_allclose(outputs[1].logits["G1"], expected, atol=1e-3)

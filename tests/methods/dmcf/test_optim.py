@@ -9,6 +9,7 @@ from dmcf_jax.methods.dmcf.optim import (
     apply_updates,
     depend_on_norm,
     global_norm,
+    make_cosine_schedule,
     make_optimizer,
     make_schedule,
     parameter_groups,
@@ -110,3 +111,15 @@ def test_updates_are_the_same_bits_after_a_finite_gradient_and_nan_after_another
     for name, update in updates.items():
         expected = update if np.isfinite(norm) else np.full_like(update, np.nan)
         np.testing.assert_array_equal(found[name], expected)
+
+
+@pytest.mark.parametrize("warmup", [0, 10])
+def test_the_cosine_falls_to_zero_after_the_warm_up(warmup):
+    rate = jax.jit(make_cosine_schedule(0.02, 110, warmup))
+    for step in range(110):
+        done = max(step - warmup, 0) / (110 - warmup)
+        expected = 0.02 * (1 + np.cos(np.pi * done)) / 2
+        if step < warmup:
+            expected *= (step + 1) / warmup
+        assert float(rate(step)) == pytest.approx(expected, abs=1e-7)
+    assert 0 < float(rate(109)) < 1e-5

@@ -38,6 +38,7 @@ from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import untrained
 from dmcf_jax.runs.metrics_log import read_metrics
+from dmcf_jax.runs.summary import write_summary
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 ROOT = Path(__file__).parents[3]
@@ -82,8 +83,13 @@ def write_log(path):
         sigmas = {f"sigma_{name}": 1.0 for name in ("low", "middle", "high")}
         if step > 2:
             sigmas = {name: draw_from.uniform(0.2, 2) for name in sigmas}
+        health = {
+            f"{name}_{feature}": draw_from.uniform(0, 1)
+            for name in ("distance_own", "distance_other", "active", "spread")
+            for feature in ("G1", "G2", "G3")
+        }
         with open(path, "a") as file:
-            file.write(json.dumps({"step": step} | losses | levels | sigmas) + "\n")
+            file.write(json.dumps({"step": step} | losses | levels | sigmas | health) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -276,10 +282,13 @@ def test_the_final_ratio_is_that_of_the_last_logged_step(run, drawn):
     assert last["step"] == 6
     expected = [last[f"sigma_{level}"] / last["sigma_high"] for level in ("low", "middle", "high")]
     ratio = table_of(drawn / "figure_6_sigma_ratio.csv")[0]
-    assert [float(v) for v in list(ratio.values())[1:]] == pytest.approx(expected)
+    weights = [(last["sigma_high"] / last[f"sigma_{n}"]) ** 2 for n in ("low", "middle", "high")]
+    assert [float(v) for v in list(ratio.values())[1:]] == pytest.approx([*expected, *weights])
     spelled = " : ".join(f"{value:.3g}" for value in expected)
     text = (drawn / "figure_6_sigma.svg").read_text()
-    assert f"low : middle : high = {spelled} after step 6" in text
+    assert f"σ low : middle : high = {spelled} after step 6" in text
+    spelled = " : ".join(f"{value:.3g}" for value in weights)
+    assert f"1/(2σ²) low : middle : high = {spelled} after step 6" in text
     assert "weighting starts: step 2" in text and "paper" not in text
     steps = table_of(drawn / "figure_6_sigma.csv")
     logged = [line["sigma_middle"] for line in read_metrics(run / "metrics.jsonl")]
@@ -294,8 +303,9 @@ def test_an_experiments_ratio_is_the_mean_of_its_seeds(experiment, monkeypatch):
     seeds = [float(rows[f"seed_{seed}"][name]) for seed in (0, 1)]
     assert seeds[1] == pytest.approx(2 * seeds[0])
     assert float(rows["mean"][name]) == pytest.approx(1.5 * seeds[0])
-    assert list(rows["paper"].values()) == ["paper", "0.2", "0.3", "1.0"]
-    assert "paper: 0.2 : 0.3 : 1" in (experiment / "figures/figure_6_sigma.svg").read_text()
+    assert list(rows["paper"].values()) == ["paper", *["0.2", "0.3", "1.0"] * 2]
+    text = (experiment / "figures/figure_6_sigma.svg").read_text()
+    assert text.count("paper: 0.2 : 0.3 : 1") >= 2
 
 
 # Distances
@@ -444,12 +454,32 @@ def test_training_curves_hold_every_loss_of_the_log(run, tmp_path):
     )
 
 
+def test_health_curves_hold_the_statistics_and_mark_the_alarms(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
+    alarm = {"feature": "G2", "kind": "collapsed", "since": 4}
+    write_summary(copy, {"step": 6, "alarms": [alarm], "rank-1": {}})
+    draw(["health"], copy, tmp_path)
+    lines, rows = read_metrics(run / "metrics.jsonl"), table_of(tmp_path / "health_curves.csv")
+    for name in ("L1", "L11", "distance_own_G1", "distance_other_G3", "active_G2", "spread_G1"):
+        assert [float(row[name]) for row in rows] == [line[name] for line in lines]
+    assert "1 feature collapsed: G2" in (tmp_path / "health_curves.svg").read_text()
+
+
+def test_a_log_without_statistics_has_no_health_figure(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
+    (copy / "metrics.jsonl").write_text(json.dumps({"step": 1, "L1": 1.0}) + "\n")
+    with pytest.raises(UserError) as caught:
+        draw(["health"], copy)
+    assert caught.value.about == (str(copy / "metrics.jsonl"),)
+
+
 # Every file
 
 LABELS = {
     "figure_3_cmc": ("CMC matching rate (% of queries)", "rank k (first k images)"),
     "figure_5_levels": ("B1 (low)", "B3 (high)", "visible", "infrared", "Similarity: cosine"),
     "figure_6_sigma": ("training step (number of updates)", "(no unit)"),
+    "health_curves": ("share of active triplets (0 to 1)", "distance to own and other people"),
     "embeddings": ("t-SNE axis 1 (no unit)", "t-SNE axis 2 (no unit)", "infrared"),
     "ranked_visible_queries": ("query", "visible queries and their first 10 infrared images"),
     "ranked_infrared_queries": ("query", "infrared queries and their first 10 visible images"),
