@@ -1,6 +1,6 @@
 """Pretrain the small network of the demo on synthetic people: the weights in the package.
 
-    python benchmarks/synthetic_pretraining.py --people=1600 --steps=4000 --out=synthetic.safetensors
+    python benchmarks/synthetic_pretraining.py --people=3200 --steps=5000 --out=small.safetensors
 
 From person labels alone a fresh network of this size sees nothing for a thousand steps. So it
 first learns, for `--teacher_steps`, to say of each picture what HOG and a linear discriminant
@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -31,7 +32,7 @@ from dmcf_jax.data.augment import Augmentation, augment
 from dmcf_jax.data.prepare_input import InputForm
 from dmcf_jax.data.synthetic.people import make_person
 from dmcf_jax.data.synthetic.shots import regdb_shots
-from dmcf_jax.methods.dmcf.network import unit_length
+from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.methods.losses.contrastive import cross_contrastive
 from dmcf_jax.methods.losses.softmax import cosine_logits, softmax_cross_entropy
 from dmcf_jax.models.descriptors.hog import hog
@@ -74,7 +75,7 @@ def teacher(
     Args:
         kept: principal components of HOG that the analysis works with.
     """
-    vectors = np.concatenate([hog(chunk.reshape(-1, *chunk.shape[3:])) for chunk in images])
+    vectors = np.concatenate([hog(chunk.reshape(-1, *chunk.shape[2:])) for chunk in images])
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = vectors - vectors.mean(axis=0)
     _, axes = np.linalg.eigh(vectors.T @ vectors)
@@ -114,7 +115,11 @@ def augmentation(config: ConfigDict) -> Augmentation:
 
 
 def losses(
-    outputs: dict[str, Array], kernel: Float[Array, "d k"], labels: Array, codes: Array, share
+    outputs: dict[str, Array],
+    kernel: Float[Array, "d k"],
+    labels: Array,
+    codes: Array,
+    share: Array,
 ) -> Float[Array, ""]:
     """Return the loss of a batch: the teacher's `share`, and of the rest what people say.
 
@@ -134,7 +139,9 @@ def losses(
     return share * 10.0 * sum(taught) + (1.0 - share) * own
 
 
-def make_step(model, optimizer, changes: Augmentation):
+def make_step(
+    model: DMCF, optimizer: optax.GradientTransformation, changes: Augmentation
+) -> Callable:
     """Return the compiled step: (state, batch, key, teacher's share) -> (state, loss)."""
 
     def loss_of(params, stats, batch, key, share):
@@ -229,8 +236,8 @@ def metadata(tensors: dict[str, np.ndarray], command: str) -> dict[str, str]:
 def main() -> None:
     """Pretrain by the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--people", type=int, default=1600)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--people", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--teacher_steps", type=int, default=450)
     parser.add_argument("--P", type=int, default=32)
     parser.add_argument("--rate", type=float, default=0.002)

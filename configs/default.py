@@ -80,6 +80,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # ImageNet ResNet-50 file or hf://owner/name; "synthetic": the small weights in the package,
     # which need the fields of configs/synthetic.py; "" starts at random.
     model.pretrained = ""
+    # Columns of the classifiers: 'random', or 'means' of what pretrained streams and reductions see
+    # of each person; for loss.softmax_scale above 0; ours.
+    model.classifier_start = "random"
     model.remat = False  # recompute blocks in the backward pass: slower, less memory
 
     config.loss = ConfigDict()
