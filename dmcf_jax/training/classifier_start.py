@@ -41,7 +41,8 @@ def start_at_means(
     found = embed(variables, chosen.images, chosen.modality)
     embeddings = np.zeros((len(store), found.shape[1]), np.float32)
     embeddings[np.sort(rows.ravel())] = found
-    kernels = split_by_feature(class_means(embeddings, rows), state.params, built)
+    heads = [f"heads_{feature.name}" for feature in built.model.features]
+    kernels = split_by_feature(class_means(embeddings, rows), state.params, heads)
     log(f"the classifiers start at the means of {rows.size} training images")
     return state.replace(params=with_kernels(state.params, kernels))
 
@@ -61,10 +62,9 @@ def class_means(
 
 
 def split_by_feature(
-    means: Float[np.ndarray, "k d"], params: dict, built: Built
+    means: Float[np.ndarray, "k d"], params: dict, heads: list[str]
 ) -> dict[str, Float[np.ndarray, "_ k"]]:
     """Return a kernel with columns of unit length for each head, from embeddings side by side."""
-    heads = [f"heads_{feature.name}" for feature in built.model.features]
     sizes = [params[head]["classifier"]["kernel"].shape[0] for head in heads]
     parts = np.split(means, np.cumsum(sizes)[:-1], axis=1)
     lengths = [np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
