@@ -77,7 +77,12 @@ def get_config(variant: str = "") -> ConfigDict:
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
     model.embedding_dim = 256  # size of a reduced feature; paper
     model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
-    model.pretrained = ""  # ImageNet ResNet-50 file or hf://owner/name; "" starts at random
+    # ImageNet ResNet-50 file or hf://owner/name; "synthetic": the small weights in the package,
+    # which need the fields of configs/synthetic.py; "" starts at random.
+    model.pretrained = ""
+    # Columns of the classifiers: 'random', or 'means' of what pretrained streams and reductions see
+    # of each person; for loss.softmax_scale above 0; ours.
+    model.classifier_start = "random"
     model.remat = False  # recompute blocks in the backward pass: slower, less memory
 
     config.loss = ConfigDict()

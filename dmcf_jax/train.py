@@ -25,6 +25,7 @@ from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
 from dmcf_jax.runtime.random_keys import training_keys
 from dmcf_jax.runtime.signals import Interruption
+from dmcf_jax.training.classifier_start import start_at_means
 from dmcf_jax.training.compile_step import lower_step
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
@@ -99,6 +100,8 @@ def _train(
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
     state = start_state(config, built, mesh, run.checkpoints)
+    if config.model.classifier_start == "means" and not run.start:
+        state = start_at_means(config, built, state, images.store, images.table, mesh)
     health, score = make_health(run, built), make_score(config, built.model, mesh)
     if run.is_finished:
         _write_run(run, images, state)

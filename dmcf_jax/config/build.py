@@ -99,7 +99,8 @@ def build_model(config: ConfigDict, identities: int, form: str | None = None) ->
     """
     if form is None:
         form = "product" if jax.default_backend() == "cpu" else "library"
-    fields = {name: config.model[name] for name in config.model if name != "pretrained"}
+    weights = ("pretrained", "classifier_start")  # where they come from is no part of the network
+    fields = {name: config.model[name] for name in config.model if name not in weights}
     return DMCF(
         identities=identities,
         softmax_scale=config.loss.softmax_scale,

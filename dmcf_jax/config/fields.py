@@ -124,6 +124,7 @@ FIELDS: dict[str, Check] = {
     "model.embedding_dim": whole(1, 65536),
     "model.neck": choice("relu", "batch_norm"),
     "model.pretrained": text,
+    "model.classifier_start": choice("random", "means"),
     "model.remat": flag,
     "loss.margin": number(0, above=True),
     "loss.kind": choice(*KINDS),

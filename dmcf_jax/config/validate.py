@@ -87,6 +87,8 @@ def _contradictions(config):
             yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
         if config.optim.warmup_steps >= config.train.steps:
             yield "optim.warmup_steps", "leaves no step for the cosine; train.steps must be more"
+    if config.model.classifier_start == "means" and not config.loss.softmax_scale:
+        yield "model.classifier_start", "is 'means', which needs loss.softmax_scale above 0"
     if config.init_from and config.model.pretrained:
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 

@@ -39,7 +39,7 @@ DECIDING = (
     "data.standardise",
     "evaluation.flip",
 )
-NOT_DECIDING = ("model.pretrained", "model.remat")
+NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat")
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
 ADDED = {"data.input": "rgb", "data.standardise": False, "model.neck": "relu"}

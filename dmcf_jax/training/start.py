@@ -6,7 +6,9 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import Built
-from dmcf_jax.methods.dmcf.pretrained_streams import stream_weights
+from dmcf_jax.config.validate import flatten
+from dmcf_jax.methods.dmcf.levels import features_of
+from dmcf_jax.methods.dmcf.pretrained_streams import reduction_weights, stream_weights
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.initial import draw_normals, variables_from_normals
 from dmcf_jax.runs.checkpoint import Checkpoints
@@ -14,6 +16,7 @@ from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.devices import replicated, with_sharding
 from dmcf_jax.runtime.random_keys import named_key
 from dmcf_jax.training.init_from import overlay, start_from
+from dmcf_jax.weights import synthetic
 from dmcf_jax.weights.imagenet import load_resnet
 
 
@@ -49,5 +52,23 @@ def _given_weights(config: ConfigDict, shapes: dict) -> dict:
         log("NOTE: both streams start at random weights (model.pretrained is empty).")
         return {}
     log(f"both streams start from {config.model.pretrained}")
+    if config.model.pretrained == synthetic.NAME:
+        return _synthetic_weights(config, shapes)
     sizes, width = tuple(config.model.stage_sizes), config.model.width
     return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
+
+
+def _synthetic_weights(config: ConfigDict, shapes: dict) -> dict:
+    """Return both streams from the package's weights, and the reductions that fit."""
+    fields = flatten(config)
+    synthetic.refuse_other_networks(fields)
+    variables, theirs = synthetic.load_synthetic(), synthetic.trained_with()
+    streams = stream_weights(shapes, variables)
+    same = ("model.embedding_dim", "model.neck")
+    if any(fields[name] != theirs[name] for name in same):
+        log("NOTE: the heads start at random weights: embedding_dim or neck differ.")
+        return streams
+    features = features_of(tuple(config.model.levels), tuple(config.model.stripes))
+    known = features_of(tuple(theirs["model.levels"]), tuple(theirs["model.stripes"]))
+    reductions = reduction_weights(shapes, features, variables, known)
+    return {name: streams[name] | reductions[name] for name in streams}
