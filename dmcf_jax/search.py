@@ -76,7 +76,7 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
         )
         matches = _find(model, queries, gallery, options)
         if options.html:
-            _write_page(model, matches, queries.root, gallery.root, options)
+            _write_page(model, matches, queries.root, gallery.root, options, Path(options.html))
     if options.json:
         write_atomically(Path(options.json), json.dumps(matches, indent=1) + "\n")
         log(f"wrote {options.json}")
@@ -156,6 +156,7 @@ def _write_page(
     query_root: Path,
     gallery_root: Path,
     options: SearchOptions,
+    file: Path,
 ) -> None:
     from dmcf_jax.reports.html.search_page import search_page
 
@@ -168,7 +169,7 @@ def _write_page(
     page = search_page(
         shown, query_root, gallery_root, len(found["results"]), explanations=explanations
     )
-    write_atomically(Path(options.html), page)
+    write_atomically(file, page)
     log(f"wrote {options.html}")
 
 

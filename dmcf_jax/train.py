@@ -1,6 +1,7 @@
 """Training, from a config and a workdir to a trained state: the story, read downwards."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,12 @@ class TrainingImages(NamedTuple):
     table: IdentityTable
 
 
-def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> TrainState:
+def train(
+    config: ConfigDict,
+    workdir: str | Path,
+    step: int | None = None,
+    on_step: Callable[[int, TrainState], None] | None = None,
+) -> TrainState:
     """Train by `config` in `workdir`, resuming from its latest checkpoint; return the final state.
 
     Everything a user can get wrong is checked before the folder is written to.
@@ -53,6 +59,8 @@ def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> T
     Args:
         step: go back to this checkpoint and move later ones to `<workdir>/set_aside`; by default
             training resumes from the latest.
+        on_step: called after each step with its number and state, for programs that want to watch
+            a run or to act on it.
 
     Raises:
         UserError: for a config that cannot be run, missing data, a workdir of another config or
@@ -70,7 +78,7 @@ def train(config: ConfigDict, workdir: str | Path, step: int | None = None) -> T
             run.agree({"the training images": inputs})
             if step is not None:
                 run.go_back_to(step)
-            return _train(run, images, mesh)
+            return _train(run, images, mesh, on_step)
 
 
 def _load_images(config: ConfigDict) -> TrainingImages:
@@ -82,7 +90,12 @@ def _load_images(config: ConfigDict) -> TrainingImages:
     return TrainingImages(training, store.select(held_out), table)
 
 
-def _train(run: Run, images: TrainingImages, mesh: Mesh) -> TrainState:
+def _train(
+    run: Run,
+    images: TrainingImages,
+    mesh: Mesh,
+    on_step: Callable[[int, TrainState], None] | None,
+) -> TrainState:
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
     state = start_state(config, built, mesh, run.checkpoints)
@@ -106,7 +119,8 @@ def _train(run: Run, images: TrainingImages, mesh: Mesh) -> TrainState:
         compiled = lowered.compile(compiler_options=compiler_options.training())
     hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
     unseen = validation_images(config, images.held_out)
-    loop = Loop(run, compiled, keys, lambda state: score(state, unseen), health.observe)
+    validate_on = lambda state: score(state, unseen)  # noqa: E731
+    loop = Loop(run, compiled, keys, validate_on, health.observe, on_step)
     state = loop.run(state, batch, batches)
     if int(state.step) == config.train.steps:
         summarise(run, state, health, _people(config, images, unseen), score)

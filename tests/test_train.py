@@ -2,16 +2,14 @@
 
 import json
 import math
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from support import tiny
+from support.commands import run, start
 
-from dmcf_jax.configs import synthetic
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
@@ -23,23 +21,6 @@ from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.train import train
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
-ROOT = Path(__file__).parents[1]
-OVERRIDES = {
-    "data.pad": 2,
-    "model.shared_from": "layer1",
-    "model.levels": ("layer1", "layer2"),
-    "model.stripes": (1, 2),
-    "model.width": 4,
-    "model.embedding_dim": 8,
-    "sampler.P": 4,
-    "sampler.K": 2,
-    "loss.triplet_start_step": 0,
-    "mtl.start_step": 3,
-    "train.steps": 8,
-    "train.checkpoint_every": 4,
-    "train.log_every": 1,
-    "train.summary_people": 0,
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +31,12 @@ def data_dir(tmp_path_factory):
 
 
 def small_config(data_dir, **changes):
-    config = synthetic.get_config()
-    config.update_from_flattened_dict(OVERRIDES | {"data.data_dir": data_dir} | changes)
-    return config
+    return tiny.config({"data.data_dir": data_dir} | changes)
 
 
 def final_arrays(workdir):
     trained = load_trained(workdir)
     return trained.step, jax.tree.map(np.asarray, trained.variables)
-
-
-def run_command(words):
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
-    return subprocess.run(words, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +47,7 @@ def whole_run(data_dir, tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_the_log_has_every_part_and_equation_15_holds(whole_run):
     lines = read_metrics(whole_run / "metrics.jsonl")
     assert [line["step"] for line in lines] == list(range(1, 9))
@@ -93,6 +68,7 @@ def test_the_log_has_every_part_and_equation_15_holds(whole_run):
     np.testing.assert_allclose([line["lr_heads"] for line in lines], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_folder_says_how_to_repeat_the_run(whole_run):
     start = json.loads((whole_run / "environment.json").read_text())[0]
     assert {"command", "packages", "git_commit", "devices", "python"} <= start.keys()
@@ -101,26 +77,27 @@ def test_the_folder_says_how_to_repeat_the_run(whole_run):
     assert list((whole_run / "tensorboard").rglob("events*"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_alone(whole_run, data_dir):
     before = (whole_run / "metrics.jsonl").read_text()
     train(small_config(data_dir), whole_run)
     assert (whole_run / "metrics.jsonl").read_text() == before
 
 
+@pytest.mark.slow
 def test_another_config_in_the_same_folder_is_refused_with_the_difference(whole_run, data_dir):
     with pytest.raises(UserError) as caught:
         train(small_config(data_dir, **{"sampler.K": 3}), whole_run)
     assert caught.value.about == ("sampler.K",)
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_refused(tmp_path):
     program = (
         "import sys; from pathlib import Path; from dmcf_jax.runs.folder import lock_run\n"
         "with lock_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
-    holding = [sys.executable, "-c", program]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([*holding, str(tmp_path)], **pipes) as holder:
+    with start("-c", program, tmp_path, stdin=subprocess.PIPE) as holder:
         holder.stdout.readline()
         with pytest.raises(UserError, match="another process"), run_folder.lock_run(tmp_path):
             pass
@@ -135,6 +112,7 @@ def test_too_many_identities_a_batch_leave_no_folder_behind(data_dir, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run_by_name(data_dir, tmp_path):
     config = small_config(data_dir, **{"optim.lr_backbone": 1e30, "optim.lr_heads": 1e30})
     with pytest.raises(UserError, match=r"step \d+: .*loss = (nan|inf).*nothing was saved yet"):
@@ -143,11 +121,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_by_name(data_dir, tmp_path):
         assert checkpoints.steps() == []
 
 
+@pytest.mark.slow
 def test_host_and_device_feeds_train_to_the_same_bits(whole_run, data_dir, tmp_path):
     train(small_config(data_dir, **{"data.placement": "host"}), tmp_path)
     jax.tree.map(np.testing.assert_array_equal, final_arrays(whole_run), final_arrays(tmp_path))
 
 
+@pytest.mark.slow
 def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
     changes = {"train.eval_every": 2, "train.held_out": 0.34, "train.keep_best": "mAP"}
     train(small_config(data_dir, **changes), tmp_path)
@@ -160,6 +140,7 @@ def test_held_out_evaluation_keeps_the_best_and_the_latest(data_dir, tmp_path):
         assert {6, 8} <= set(checkpoints.steps()) <= {6, 8, best.step}
 
 
+@pytest.mark.slow
 def test_evaluation_writes_both_directions(whole_run):
     results = evaluate(whole_run)
     assert [r["protocol"] for r in results] == list(DATASETS["regdb"].protocols)
@@ -170,6 +151,7 @@ def test_evaluation_writes_both_directions(whole_run):
         assert written["trials"][0]["trial"] == 1 and written["data"]["official"] is False
 
 
+@pytest.mark.slow
 def test_a_protocol_of_another_data_set_is_refused(whole_run):
     name = "sysu_mm01/all/single/python-seeded"
     with pytest.raises(UserError, match="regdb") as error:
@@ -177,6 +159,7 @@ def test_a_protocol_of_another_data_set_is_refused(whole_run):
     assert error.value.about == (name,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flag", "sentence"),
     [
@@ -187,7 +170,7 @@ def test_a_protocol_of_another_data_set_is_refused(whole_run):
     ],
 )
 def test_a_mistyped_flag_is_one_sentence(flag, sentence, tmp_path):
-    words = [sys.executable, str(ROOT / "scripts/train.py"), f"--config={ROOT}/configs/regdb.py"]
-    done = run_command([*words, f"--workdir={tmp_path}/run", flag])
+    words = ["scripts/train.py", "--config=configs/regdb.py", f"--workdir={tmp_path}/run"]
+    done = run(*words, flag)
     assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 from absl import app, flags, logging
 
 import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.config.read import MISTAKES, sentence
 from dmcf_jax.errors import exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
@@ -45,7 +46,7 @@ def main() -> None:
     if verb in ("--help", "-h", "--helpshort", "help"):
         print(usage())
     elif verb == "--version":
-        print(dmcf_jax.__version__)
+        print(__version__)
     elif verb in VERBS:
         sys.argv[1:] = words
         run_verb(verb)
@@ -61,13 +62,15 @@ def usage() -> str:
     shown = [verb for verb in VERBS if verb != "benchmark" or BENCHMARKS.is_dir()]
     lines = [f"  {verb:14}{_summary(verb)}" for verb in shown]
     start = "usage: dmcf VERB --flag=value ...    (dmcf VERB --help lists the flags of a verb)"
-    return "\n".join([dmcf_jax.__doc__, "", start, "", *lines])
+    return "\n".join([str(dmcf_jax.__doc__), "", start, "", *lines])
 
 
 def _summary(verb: str) -> str:
     # Read, not imported: flags are global, so that only one verb can be imported in a process.
     tree = ast.parse(Path(__file__).with_name(f"{verb}.py").read_text())
-    return ast.get_docstring(tree).splitlines()[0]
+    docstring = ast.get_docstring(tree)
+    assert docstring, f"{verb}.py has no docstring"
+    return docstring.splitlines()[0]
 
 
 def run_verb(verb: str) -> None:

@@ -27,11 +27,13 @@ flags.DEFINE_bool("skip_bad", False, "Leave out pictures that cannot be read")
 def main() -> None:
     r"""Search by the flags."""
     import dataclasses
+    from typing import Any
 
     from dmcf_jax.search import SearchOptions, run_search, table
 
     names = [field.name for field in dataclasses.fields(SearchOptions)]
-    print(table(run_search(SearchOptions(**{name: flags.FLAGS[name].value for name in names}))))
+    values: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
+    print(table(run_search(SearchOptions(**values))))
 
 
 if __name__ == "__main__":

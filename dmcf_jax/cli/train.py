@@ -10,11 +10,13 @@ from dmcf_jax.cli import app
 from dmcf_jax.config.read import define_config
 
 _CONFIG = define_config("A config's name or path, e.g. regdb, regdb:no_mtl or mine.py")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made if there is none")
+flags.mark_flag_as_required("config")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; made if there is none", required=True
+)
 _STEP = flags.DEFINE_integer(
     "step", None, "Go back to this checkpoint; later ones are moved to WORKDIR/set_aside"
 )
-flags.mark_flags_as_required(["config", "workdir"])
 _joined_hosts = app.host_flags(saves_on_sigterm=True)
 
 

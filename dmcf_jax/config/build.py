@@ -54,7 +54,7 @@ class Built(NamedTuple):
     def own_variables(self, key: Array) -> dict:
         """Return fresh variables from the modules' own initialisers, which compile slowly."""
         blank = jnp.zeros((1, *self.size, 3), jnp.float32)
-        return self.model.init(key, blank, blank, True)
+        return dict(self.model.init(key, blank, blank, True))
 
     def make_state(self, variables: dict) -> TrainState:
         """Return the state before step 0, with these variables."""

@@ -9,8 +9,9 @@ from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
 from dmcf_jax.data.prepare_input import CHANNELS
-from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE, STAGES
+from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
 from dmcf_jax.methods.dmcf.losses import KINDS
+from dmcf_jax.models.resnet import STAGES
 
 LONGEST = 2**31 - 1  # steps are counted in int32
 

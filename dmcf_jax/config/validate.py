@@ -1,7 +1,7 @@
 """Checking a config before anything is loaded or compiled; comparing and writing configs."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -77,7 +77,7 @@ def _contradictions(config):
         yield "train.keep_best", "needs evaluations to choose by; set train.eval_every above 0"
     held_out = config.train.eval_every and config.train.eval_on == "held_out"
     if held_out and "val" in config.data.train_splits:
-        yield "data.train_splits", "holds 'val', which eval_every judges on; use ('train',)"
+        yield "data.train_splits", "holds 'val', which eval_every evaluates on; use ('train',)"
     if config.data.random_grey and config.data.input == "grey":
         yield "data.random_grey", "has no effect on data.input='grey'; set one of the two"
     if config.data.erase_area[0] > config.data.erase_area[1]:
@@ -142,5 +142,5 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Problem]:
     return found
 
 
-def _spell(values) -> str:
+def _spell(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values)

@@ -69,8 +69,8 @@ class DeviceLoader:
             # Every device draws all rows, a few numbers, and gathers its share of the images.
             rows = jax.lax.with_sharding_constraint(rows, self._everywhere)
             chosen = images[rows.visible], images[rows.infrared]
-            chosen = jax.lax.with_sharding_constraint(chosen, self._by_row)
-            batch = PairBatch(*chosen, rows.labels)
+            visible, infrared = jax.lax.with_sharding_constraint(chosen, self._by_row)
+            batch = PairBatch(visible, infrared, rows.labels)
             return train_step(state, batch, jax.random.fold_in(keys.augmentation, state.step))
 
         return step_with_images
@@ -108,9 +108,12 @@ class HostLoader:
     def _gather(self, rows: np.ndarray) -> jax.Array:
         """Return the images of `rows` [b]; each device is sent its share of them."""
         shape = (len(rows), *self._images.shape[1:])
-        return jax.make_array_from_callback(
-            shape, self._by_row, lambda index: self._images[rows[index[0]]]
-        )
+
+        def part(index: tuple[slice, ...] | None) -> np.ndarray:
+            assert index is not None  # JAX names a part for every device
+            return self._images[rows[index[0]]]
+
+        return jax.make_array_from_callback(shape, self._by_row, part)
 
     def wrap_step(self, train_step: Callable) -> Callable:
         """Return (state, batch, keys) -> (state, metrics), to be jitted."""

@@ -23,8 +23,8 @@ class IdentityTable(NamedTuple):
         counts: int32 [2 k], how many of the m are images.
     """
 
-    rows: Array
-    counts: Array
+    rows: Array | np.ndarray
+    counts: Array | np.ndarray
 
 
 class Batch(NamedTuple):

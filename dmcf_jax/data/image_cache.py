@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import UInt8, UInt64
@@ -110,7 +110,7 @@ def write_cache(
     """
     with sibling_folder(folder) as made:
         digest, labels = _write_images(made / "images.npy", stamp["shape"], fill)
-        np.savez(made / "labels.npz", **labels)
+        np.savez(made / "labels.npz", **cast(dict[str, Any], labels))
         written = {
             "stamp": stamp,
             "images_hash": digest,
@@ -143,7 +143,7 @@ def _write_images(
         def write(row: int, pixels: np.ndarray) -> None:
             hashes[row : row + len(pixels)] = row_hashes(pixels)
             at = offset + row * math.prod(shape[1:])
-            _write_all(file.fileno(), memoryview(pixels).cast("B"), at)
+            _write_all(file.fileno(), pixels.data.cast("B"), at)
 
         labels = fill(write)
     return _digest(hashes), labels

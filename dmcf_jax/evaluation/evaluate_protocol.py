@@ -119,9 +119,9 @@ class _Split:
 
     def draws(self, protocol: Protocol) -> list[Rows]:
         """Return the rows of each trial."""
-        sides = (protocol.queries, protocol.gallery)
         return [
-            tuple(self._rows(side, trial) for side in sides) for trial in range(protocol.trials)
+            (self._rows(protocol.queries, trial), self._rows(protocol.gallery, trial))
+            for trial in range(protocol.trials)
         ]
 
     def _rows(self, selection, trial):

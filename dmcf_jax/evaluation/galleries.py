@@ -23,10 +23,25 @@ from dmcf_jax.evaluation.permutations import CURE, Permutations
 class Metadata(Interface):
     """What evaluation reads of a test split: four arrays `[n]`; `ImageStore` has them."""
 
-    identity: np.ndarray
-    camera: np.ndarray
-    modality: np.ndarray
-    path: np.ndarray
+    @property
+    def identity(self) -> np.ndarray:
+        """Number of the person of each image."""
+        ...
+
+    @property
+    def camera(self) -> np.ndarray:
+        """Number of the camera of each image."""
+        ...
+
+    @property
+    def modality(self) -> np.ndarray:
+        """0 for a visible image, 1 for an infrared one."""
+        ...
+
+    @property
+    def path(self) -> np.ndarray:
+        """Path of each image, relative to the root of the data."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +119,7 @@ def _draw_seeded(available: Directories, shots: int | None, trial: int) -> Int[n
     # One private generator for a trial, and one call for each directory in order: any other order
     # of calls would draw other galleries than the field's.
     generator = random.Random(trial)
+    assert shots is not None  # every selection that draws says how many
     drawn = []
     for rows in available.parts:
         if shots == 1:

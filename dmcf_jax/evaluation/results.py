@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
 from dmcf_jax.evaluation.protocols import Protocol
@@ -49,7 +49,7 @@ def result_as_dict(
         "options": list(result.options),
         "metric": metric,
         "max_rank": len(trials[0]["cmc"]),
-        "package": {"name": "dmcf_jax", "version": dmcf_jax.__version__},
+        "package": {"name": "dmcf_jax", "version": __version__},
         "checkpoint": {"step": step, "chosen_by": chosen_by},
         **dict(extra or {}),
         "trials": trials,
@@ -94,15 +94,15 @@ def _averages(trials: Sequence[Mapping]) -> dict:
 
 
 def mean_and_deviation(
-    values: Sequence[float] | Sequence[Sequence[float]] | Float[np.ndarray, "n *shape"],
-) -> tuple[Float[np.ndarray, "*shape"] | np.floating, Float[np.ndarray, "*shape"] | np.floating]:
+    values: Sequence[float] | Sequence[Sequence[float]] | Float[np.ndarray, " n *shape"],
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Return the mean of `n` values, or of `n` rows, and their sample standard deviation (n - 1).
 
     The deviation of a single value is 0.
     """
     values = np.asarray(values, np.float64)
     deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1:])
-    return values.mean(axis=0), deviation
+    return np.asarray(values.mean(axis=0)), np.asarray(deviation)
 
 
 def title(result: Mapping) -> str:

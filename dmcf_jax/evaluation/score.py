@@ -69,9 +69,14 @@ def score(
         _check_features(arrays, metric if metric in METRICS else METRICS[0], problems)
     if problems:
         raise UserError.listing("cannot score:", problems, CURE)
-    labels = [arrays.get(f"{side}_{kind}") for kind in ("ids", "cameras") for side in SIDES]
+    labels = (
+        arrays["query_ids"],
+        arrays["gallery_ids"],
+        arrays.get("query_cameras"),
+        arrays.get("gallery_cameras"),
+    )
     if matrix is None:
-        sides = [arrays[f"{side}_features"] for side in SIDES]
+        sides = arrays["query_features"], arrays["gallery_features"]
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
@@ -140,6 +145,7 @@ def _add(problems: list[Problem], about: str, text: str | None) -> None:
 def _unpack(
     archive: np.lib.npyio.NpzFile, path: str, wanted: list[str], problems: list[Problem]
 ) -> dict[str, np.ndarray]:
+    assert archive.zip is not None  # it is open
     arrays = {}
     for name in wanted:
         if name not in archive.files:

@@ -12,7 +12,7 @@ from dmcf_jax.config.read import read_config
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.methods.dmcf.published import TABLE_ROWS, WHOLE
+from dmcf_jax.methods.dmcf.published import COMPLETE, TABLE_ROWS
 from dmcf_jax.runs.collection import run_folder
 
 DATA = ("regdb", "sysu_mm01", "synthetic")
@@ -94,7 +94,7 @@ def plan(
         UserError: for unknown names and for configs that cannot be run, all at once.
     """
     seeds = tuple(seeds) or ((0, 1, 2) if data == "synthetic" else (0,))
-    trials = _trials(data, tuple(trials))
+    splits = _trials(data, tuple(trials))
     configs = [_row(name, data) for name in rows or _paper_rows(table)]
     if data_dir is None and data == "synthetic":
         data_dir = workdir / "data"
@@ -103,7 +103,7 @@ def plan(
     runs = [
         _run(workdir, row, config, trial, seed, common)
         for seed in seeds
-        for trial in trials
+        for trial in splits
         for row, config in configs
     ]
     _check(runs)
@@ -111,7 +111,7 @@ def plan(
 
 
 def _paper_rows(table: int) -> tuple[str, ...]:
-    return (WHOLE,) if table == 1 else TABLE_ROWS[table]
+    return (COMPLETE,) if table == 1 else TABLE_ROWS[table]
 
 
 def _trials(data: str, trials: tuple[int, ...]) -> tuple[int | None, ...]:
@@ -133,7 +133,7 @@ def _row(name: str, data: str) -> tuple[str, str]:
     own, _, argument = name.partition(":")
     if own.endswith(".py"):
         return "_".join([Path(own).stem, *filter(None, [argument])]), name
-    return name, data if name == WHOLE else f"{data}:{name}"
+    return name, data if name == COMPLETE else f"{data}:{name}"
 
 
 def _run(

@@ -76,7 +76,7 @@ def _render(runs: Sequence[Run]) -> None:
     from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 
     data_dir = runs[0].config.data.data_dir
-    for trial in sorted({run.trial for run in runs}):
+    for trial in sorted({run.trial for run in runs if run.trial is not None}):
         with log_time(f"rendering and preparing {PEOPLE} synthetic people, split {trial}"):
             prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
 

@@ -33,7 +33,7 @@ class Job:
         self.problem: Problem | None = None
         self.doing = ""
         self._began = time.monotonic()
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen  # of the latest `advance`
         self.advance()
 
     def advance(self) -> bool:

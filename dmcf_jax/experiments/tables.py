@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.status import result_file
-from dmcf_jax.methods.dmcf.published import PROTOCOL, TABLE_1, VARIANTS, WHOLE, Scores
+from dmcf_jax.methods.dmcf.published import COMPLETE, PROTOCOL, TABLE_1, VARIANTS, Scores
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
 
@@ -65,18 +65,18 @@ def gather(runs: Sequence[Run], protocol: str) -> list[Row]:
         path = result_file(run, protocol)
         if path.exists():
             results.setdefault(run.row, {})[run.trial, run.seed] = json.loads(path.read_text())
-    whole = results.get(WHOLE, {})
-    return [_row(name, by_run, whole, protocol) for name, by_run in results.items()]
+    complete = results.get(COMPLETE, {})
+    return [_row(name, by_run, complete, protocol) for name, by_run in results.items()]
 
 
-def _row(name: str, results: dict, whole: dict, protocol: str) -> Row:
+def _row(name: str, results: dict, complete: dict, protocol: str) -> Row:
     values = {measure: _cell(list(results.values()), measure) for measure in MEASURES}
     gains = [
-        _percent(result["mean"], "CMC-1") - _percent(whole[key]["mean"], "CMC-1")
+        _percent(result["mean"], "CMC-1") - _percent(complete[key]["mean"], "CMC-1")
         for key, result in results.items()
-        if key in whole
+        if key in complete
     ]
-    gain = _average(gains) if gains and name != WHOLE else None
+    gain = _average(gains) if gains and name != COMPLETE else None
     return Row(name, len(results), values, gain, _paper(name, results, protocol))
 
 
@@ -133,7 +133,7 @@ def _pipes(lines: Sequence[Sequence[str]]) -> str:
 
 
 def comparison(dataset: str, protocol: str, rows: Sequence[Row], official: bool) -> str:
-    """Return table 1: the paper's rows and ours below, marked where the data are not official."""
+    """Return table 1: the paper's rows, below them those measured here; official data or not."""
     header = ["method", "CMC-1", "CMC-10", "CMC-20", "mAP"]
     lines = [header, [":--", *["--:"] * 4]]
     for name, scores in TABLE_1[dataset].items():
@@ -154,8 +154,9 @@ def as_csv(sections: Mapping[str, Sequence[Row]]) -> str:
     writer.writerow(["protocol", "variant", "runs", *names, *gains, "paper CMC-1", "paper mAP"])
     for protocol, rows in sections.items():
         for row in rows:
-            cells = [row.values[measure] for measure in MEASURES] + [row.gain or Cell("", "")]
+            cells = [row.values[measure] for measure in MEASURES]
             numbers = [value for cell in cells for value in (cell.mean, cell.deviation)]
+            gain = (row.gain.mean, row.gain.deviation) if row.gain else ("", "")
             paper = (row.paper.cmc_1, row.paper.mAP) if row.paper else ("", "")
-            writer.writerow([protocol, row.name, row.runs, *numbers, *paper])
+            writer.writerow([protocol, row.name, row.runs, *numbers, *gain, *paper])
     return text.getvalue()

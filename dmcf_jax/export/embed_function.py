@@ -1,6 +1,7 @@
 """What an exported run computes: uint8 images of any size -> unit embeddings, resizing included."""
 
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +33,7 @@ def make_embed(trained: TrainedModel, model: DMCF, modality: str) -> Callable:
         images = prepare_input(resize(images, size, method), form)
 
         def one_view(view: Float[Array, "b y x 3"]) -> Float[Array, "b d"]:
-            return model.apply(variables, view, modality, method="embed")
+            return cast(Array, model.apply(variables, view, modality, method="embed"))
 
         embeddings = one_view(images)
         return unit_length(embeddings + one_view(images[:, :, ::-1])) if flip else embeddings

@@ -82,7 +82,7 @@ def float32_model(trained: TrainedModel) -> DMCF:
 
 def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:
     """Return embed(images, modality) computed by onnxruntime with the file of each modality."""
-    import onnxruntime  # optional
+    import onnxruntime  # pyright: ignore[reportMissingImports]  # optional
 
     sessions = {
         name: onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
@@ -92,8 +92,8 @@ def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarr
 
 
 def _convert(trained: TrainedModel, model: DMCF, modality: str) -> Any:
-    import jax2onnx  # optional
-    import onnx
+    import jax2onnx  # pyright: ignore[reportMissingImports]  # optional
+    from onnx.helper import set_model_props  # pyright: ignore[reportMissingImports]
 
     for name in ("jax2onnx", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.ERROR)  # warns of plugins that are not needed
@@ -110,5 +110,5 @@ def _convert(trained: TrainedModel, model: DMCF, modality: str) -> Any:
     # Shapes of intermediate values, some with another order of axes; runtimes infer their own.
     del converted.graph.value_info[:]
     metadata = {"config": json.dumps(flatten(trained.config)), "step": str(trained.step)}
-    onnx.helper.set_model_props(converted, metadata)
+    set_model_props(converted, metadata)
     return converted

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dmcf_jax.methods.dmcf.levels import STAGES
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.convolution import Conv, max_pool_3x3
 
-EXPANSION = 4
+STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
+EXPANSION = 4  # a block's output channels by its inner channels
 
 
 class Bottleneck(nn.Module):

@@ -55,7 +55,9 @@ def embed_pictures(
     }
     manifest = new_manifest(model, listed, shard_rows)
     _begin_or_resume(folder, manifest)
-    if read_manifest(folder)["complete"]:
+    begun = read_manifest(folder)
+    assert begun is not None  # it is there by now
+    if begun["complete"]:
         return EmbeddingSet(folder)
     starts = range(0, len(images.rows), shard_rows)
     bad: list[Problem] = []

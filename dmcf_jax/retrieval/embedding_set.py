@@ -10,12 +10,12 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import FeatureExtractor
 from dmcf_jax.runtime.files import atomic_path, write_atomically
@@ -41,7 +41,7 @@ def new_manifest(
         "complete": False,
         "rows": [],
         "skipped": {},
-        "package_version": dmcf_jax.__version__,
+        "package_version": __version__,
     }
 
 
@@ -54,7 +54,7 @@ def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write one shard, complete or not at all."""
     with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **cast(dict[str, Any], arrays))
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ all positions that is the features' contribution, as far as the network is linea
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -74,17 +74,21 @@ def explain(
         raise UserError(text, about=model.source)
     network, variables = model.trained.model, model.trained.variables
     form = input_form(model.trained.config)
-    found = _explainer(network, modalities, form)(variables, query[None], match[None])
+    # flax modules are hashable, which type checkers do not see.
+    explainer = _explainer(cast(Hashable, network), modalities, form)
+    found = explainer(variables, query[None], match[None])
     shares, maps = jax.device_get(found)
     levels = tuple(
         LevelMatch(
             name,
             float(shares[name]),
-            *maps[name],
-            _lit(query, maps[name][0]),
-            _lit(match, maps[name][1]),
+            query_map,
+            match_map,
+            _lit(query, query_map),
+            _lit(match, match_map),
         )
         for name in levels_of(network.features)
+        for query_map, match_map in [maps[name]]
     )
     return Explanation(float(sum(shares.values())), levels)
 
@@ -116,18 +120,19 @@ def _explainer(
 ) -> Callable[..., tuple[dict, dict]]:
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
-    def maps_of(variables, images, modality):
+    def maps_of(variables: Mapping, images: Array, modality: str) -> dict[str, Array]:
         inputs = prepare_input(images, form)
-        return network.apply(variables, inputs, modality, method="feature_maps")
+        found = network.apply(variables, inputs, modality, method="feature_maps")
+        return cast(dict[str, Array], found)
 
-    def embed(variables, maps):
+    def embed(variables: Mapping, maps: Mapping[str, Array]) -> dict[str, Array]:
         def heads(module, maps):
             return {
                 f.name: module.heads[f.name].embed(pool(maps[f.stage], f), False)
                 for f in module.features
             }
 
-        return network.apply(variables, maps, method=heads)
+        return cast(dict[str, Array], network.apply(variables, maps, method=heads))
 
     def shares_of(variables, query_maps, match_maps):
         sides = [embed(variables, maps) for maps in (query_maps, match_maps)]

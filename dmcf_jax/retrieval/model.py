@@ -8,9 +8,9 @@ import dataclasses
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.export
@@ -169,14 +169,16 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
 def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
     """Return the network of a run as a feature extractor."""
     settings = trained.config.evaluation
-    embedder = embedder_of(trained.model, BATCH, settings.flip, input_form(trained.config))
+    # flax modules are hashable, which type checkers do not see.
+    network, form = cast(Hashable, trained.model), input_form(trained.config)
+    embedder = embedder_of(network, BATCH, settings.flip, form)
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
         kinds = np.full(len(images), MODALITIES.index(modality))
         return embedder(trained.variables, images, kinds)
 
     def shape(variables: dict, images: jax.Array) -> jax.Array:
-        return trained.model.apply(variables, images, "visible", method="embed")
+        return cast(jax.Array, trained.model.apply(variables, images, "visible", method="embed"))
 
     size = tuple(trained.config.data.size)
     image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dmcf_jax.data.datasets import own_table
 from dmcf_jax.data.datasets.image_folders import IMAGE_SUFFIXES
 from dmcf_jax.data.datasets.own_table import OwnRow
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 
 
@@ -53,7 +53,7 @@ def list_images(
     if not path.exists():
         text = f"{flag}={source} does not exist; give a picture, a folder or a CSV file"
         raise UserError(text, about=flag)
-    problems: list[str] = []
+    problems: list[Problem] = []
     rows = [row for row in _rows(path, problems) if modality in (None, row.modality or modality)]
     if problems:
         title = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {flag}={source}:"
@@ -73,7 +73,7 @@ def list_images(
     )
 
 
-def _rows(path: Path, problems: list[str]) -> list[OwnRow]:
+def _rows(path: Path, problems: list[Problem]) -> list[OwnRow]:
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return [OwnRow(path.name, path.name)]
     if path.is_file() or own_table.has_layout(path):

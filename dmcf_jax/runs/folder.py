@@ -24,7 +24,7 @@ from typing import Any, TextIO
 import jax
 from ml_collections import ConfigDict
 
-import dmcf_jax
+from dmcf_jax import __version__
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.configs import default
 from dmcf_jax.errors import UserError
@@ -182,7 +182,7 @@ def environment() -> dict:
     devices = jax.devices()
     return {
         "command": sys.argv,
-        "dmcf_jax": dmcf_jax.__version__,
+        "dmcf_jax": __version__,
         "git_commit": git_commit(),
         "python": sys.version.split()[0],
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},

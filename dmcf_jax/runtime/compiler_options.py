@@ -40,8 +40,9 @@ def _where_known(options: tuple[tuple[str, str | int], ...]) -> Options | None:
     """Return the options, if this backend's compiler has them: an unknown one is refused."""
     if jax.default_backend() != "cpu":
         return None
+    known: Options = dict(options)
     try:
-        jax.jit(jnp.negative).lower(0.0).compile(compiler_options=dict(options))
+        jax.jit(jnp.negative).lower(0.0).compile(compiler_options=known)
     except (jax.errors.JaxRuntimeError, ValueError):
         return None
-    return dict(options)
+    return known

@@ -81,9 +81,10 @@ class Health:
         window = max(WINDOW_STEPS, WINDOW_SHARE * self._watched.steps)
         while self._lines[0]["step"] <= line["step"] - window:
             self._lines.popleft()
-        since = {(alarm.feature, alarm.kind): alarm.since for alarm in self.alarms}
+        since: dict[tuple[str, str], int] = {(a.feature, a.kind): a.since for a in self.alarms}
         now = [*self._collapsed(line["step"]), *self._guessing(line["step"])]
-        self.alarms = [Alarm(*each, since.get(each, line["step"])) for each in now]
+        step = line["step"]
+        self.alarms = [Alarm(name, kind, since.get((name, kind), step)) for name, kind in now]
         new = [each for each in now if each not in self._reported]
         self._reported.update(new)
         return [

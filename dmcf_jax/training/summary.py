@@ -9,7 +9,7 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.dmcf.levels import loss_terms_of
 from dmcf_jax.methods.train_state import TrainState
-from dmcf_jax.modality import MODALITIES
+from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.summary import summary_lines, write_summary
@@ -89,8 +89,8 @@ def sample_people(config: ConfigDict, groups: dict[str, ImageStore]) -> dict[str
 
 
 def _in_both(store: ImageStore) -> np.ndarray:
-    sides = [store.identity[store.modality == number] for number in range(len(MODALITIES))]
-    return np.intersect1d(*sides)
+    visible, infrared = (store.identity[store.modality == m] for m in (VISIBLE, INFRARED))
+    return np.intersect1d(visible, infrared)
 
 
 def _few_images(store: ImageStore, people: np.ndarray) -> ImageStore:

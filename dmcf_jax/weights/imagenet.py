@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.methods.dmcf.levels import STAGES
-from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.models.resnet import STAGES, ResNet
 from dmcf_jax.weights.misfits import Shapes, misfits
 from dmcf_jax.weights.read import read_weights
 from dmcf_jax.weights.torch_names import from_torch, torch_shapes

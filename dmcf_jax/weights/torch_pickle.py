@@ -5,13 +5,12 @@ tensors needs are mapped to classes of this module; every other name is refused 
 looked up. Both layouts are read: the zip archive (PyTorch 1.6 and later) and the older stream.
 """
 
-import io
 import pickle
 import tarfile
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -96,7 +95,7 @@ _KNOWN = {
 class _TensorUnpickler(pickle.Unpickler):
     """Builds dictionaries of tensors and nothing else, and collects their storages."""
 
-    def __init__(self, file: io.BufferedIOBase):
+    def __init__(self, file: IO[bytes]):
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
 
@@ -152,7 +151,7 @@ def conversion(path: Path) -> str:
     )
 
 
-def _read_zip(file: io.BufferedIOBase) -> Any:
+def _read_zip(file: IO[bytes]) -> Any:
     if not zipfile.is_zipfile(file):
         raise ValueError("the file is truncated: its archive has no end")
     with zipfile.ZipFile(file) as archive:
@@ -173,7 +172,7 @@ def _read_zip(file: io.BufferedIOBase) -> Any:
     return content
 
 
-def _read_stream(file: io.BufferedIOBase) -> Any:
+def _read_stream(file: IO[bytes]) -> Any:
     if tarfile.is_tarfile(file):
         raise ValueError("it has the tar layout of PyTorch before 0.1.10")
     file.seek(0)

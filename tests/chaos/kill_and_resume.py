@@ -1,4 +1,4 @@
-"""Kill a training process again and again, resume it, and hold its end against one left alone.
+"""Kill a training process again and again, resume it, and compare its end with one left alone.
 
     python tests/chaos/kill_and_resume.py --kills=50 --folder=/tmp/chaos
 
@@ -23,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, too
 
 from support import tiny_run  # noqa: E402
+from support.commands import environment, run, start  # noqa: E402
 
 from dmcf_jax.runs.checkpoint import KEPT  # noqa: E402
 from dmcf_jax.runtime.checksums import checksum_problems  # noqa: E402
@@ -32,7 +33,7 @@ LONGEST_DELAY = 0.04  # seconds after a write began: longer than the write of th
 
 
 class Watch:
-    """What is to be seen of a run's checkpoints from outside."""
+    """The checkpoints of a run, seen from outside."""
 
     def __init__(self, workdir: Path):
         self.folder = workdir / "checkpoints"
@@ -56,20 +57,20 @@ class Watch:
 def kill_and_resume(folder: Path, kills: int, seed: int = 0) -> dict:
     """Return how often the run was killed, where it struck and everything that went wrong."""
     draw, wrong, struck = random.Random(seed), [], Counter()
-    data_dir, cache = tiny_run.make_data(folder), folder / "cache"
+    data_dir, env = tiny_run.make_data(folder), environment(cache=folder / "cache")
     settings = {"train.steps": STEPS_A_KILL * max(kills, 3)}
-    whole = tiny_run.run(tiny_run.command(data_dir, folder / "whole", settings), cache)
-    wrong += _faults_of(whole)
+    alone = run(*tiny_run.command(data_dir, folder / "alone", settings), env=env)
+    wrong += _faults_of(alone)
     words = tiny_run.command(data_dir, folder / "killed", settings)
     watch, newest = Watch(folder / "killed"), 0
     while struck.total() < kills:
-        ended, newest = _start_and_kill(words, cache, watch, draw, newest)
+        ended, newest = _start_and_kill(words, env, watch, draw, newest)
         if ended is not None:
             wrong += [f"it ended before kill {struck.total() + 1}: {ended}"]
             break
         struck[_where(watch)] += 1
         wrong += _losses(watch, newest)
-    resumed = tiny_run.run(words, cache)
+    resumed = run(*words, env=env)
     wrong += _faults_of(resumed) + _differences(folder, settings["train.steps"])
     return {
         "what": "kill_and_resume",
@@ -82,9 +83,9 @@ def kill_and_resume(folder: Path, kills: int, seed: int = 0) -> dict:
     }
 
 
-def _start_and_kill(words, cache, watch, draw, newest):
+def _start_and_kill(words, env, watch, draw, newest):
     """Start the run, kill it at a random moment; return (stderr if it ended, newest finished)."""
-    with tiny_run.start(words, cache, stdout=subprocess.DEVNULL) as process:
+    with start(*words, env=env, stdout=subprocess.DEVNULL) as process:
         in_write, began = draw.random() < 0.5, time.monotonic()
         writes_to_see, delay = draw.randint(1, 4), draw.uniform(0, LONGEST_DELAY)
         latest, seen = began + draw.uniform(0.5, 6.0), set()
@@ -99,8 +100,8 @@ def _start_and_kill(words, cache, watch, draw, newest):
                 break
         ended = process.poll() is not None
         process.send_signal(signal.SIGKILL)
-        said = process.stderr.read()
-    return (said if ended else None), newest
+        errors = process.stderr.read()
+    return (errors if ended else None), newest
 
 
 def _where(watch):
@@ -110,7 +111,7 @@ def _where(watch):
 
 
 def _losses(watch, newest):
-    """Return what is not as it must be: the newest checkpoints are there and whole."""
+    """Return what is not as it must be: the newest checkpoints are there and complete."""
     finished = watch.finished()
     lost = [] if max([0, *finished]) >= newest else [f"checkpoint {newest} is gone"]
     for step in finished[-KEPT:]:
@@ -126,14 +127,14 @@ def _faults_of(done):
 def _differences(folder, step):
     import jax
 
-    ends = [final_state(folder / name, step) for name in ("whole", "killed")]
+    ends = [final_state(folder / name, step) for name in ("alone", "killed")]
     same = jax.tree.map(np.array_equal, *ends)
     different = [
         jax.tree_util.keystr(path)
         for path, equal in jax.tree_util.tree_leaves_with_path(same)
         if not equal
     ]
-    logs = [tiny_run.log_without_clocks(folder / name) for name in ("whole", "killed")]
+    logs = [tiny_run.log_without_clocks(folder / name) for name in ("alone", "killed")]
     return [f"{name} differs" for name in different] + (
         [] if logs[0] == logs[1] else ["metrics.jsonl differs"]
     )
@@ -143,7 +144,7 @@ def final_state(workdir: Path, step: int) -> dict:
     """Return all arrays of a checkpoint: parameters, statistics, moments, counts."""
     from orbax.checkpoint import v1 as ocp
 
-    with warnings.catch_warnings(action="ignore"):  # it places arrays by what the file says
+    with warnings.catch_warnings(action="ignore"):  # arrays are placed as the file has them
         return ocp.load_checkpointables(workdir / "checkpoints" / str(step))["state"]
 
 

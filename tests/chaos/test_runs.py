@@ -1,30 +1,36 @@
-"""Real runs killed, stopped and starved of disk: nothing lost, nothing silent.
+"""Real runs killed, stopped and starved of disk: nothing is lost, nothing is silent.
 
-The long form is tests/chaos/kill_and_resume.py; figures stand in docs/reliability.md.
+The long form is tests/chaos/kill_and_resume.py; its results are in docs/reliability.md.
 """
 
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import jax
 import numpy as np
 import pytest
 from chaos.kill_and_resume import Watch, final_state, kill_and_resume
-from runs.test_full_disk import fill, small_disk
 from support import tiny_run
+from support.commands import environment, run, start
+from support.disks import fill, small_disk
 
 from dmcf_jax.runtime.checksums import checksum_problems
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Holds the data, the cache of compiled programs, the whole run and the killed one."""
+    """Holds the data, the cache of compiled programs, the run left alone and the killed one."""
     return tmp_path_factory.mktemp("chaos")
+
+
+@pytest.fixture(scope="module")
+def env(folder):
+    return environment(cache=folder / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +43,25 @@ def test_a_run_killed_three_times_ends_as_one_left_alone(killed):
     assert killed["kills"] == 3 and killed["inside_a_checkpoint_write"] > 0
 
 
-def test_the_same_command_twice_gives_the_same_evaluation(killed, folder):
-    words = [sys.executable, str(tiny_run.ROOT / "scripts/evaluate.py")]
+def test_the_same_command_twice_gives_the_same_evaluation(killed, folder, env):
     results = []
-    for name in ("whole", "killed"):
-        done = tiny_run.run([*words, f"--workdir={folder / name}"], folder / "cache")
+    for name in ("alone", "killed"):
+        done = run("scripts/evaluate.py", f"--workdir={folder / name}", env=env)
         assert done.returncode == 0, done.stderr
         files = sorted((folder / name / "evaluation").rglob("*.json"))
         results.append({file.name: json.loads(file.read_text()) for file in files})
     assert results[0] == results[1] and results[0]
 
 
-def test_a_notice_of_preemption_saves_and_ends_with_status_0(killed, folder, tmp_path):
+def test_a_notice_of_preemption_saves_and_ends_with_status_0(killed, folder, env, tmp_path):
     words = tiny_run.command(folder / "data", tmp_path, {"train.steps": 12})
-    with tiny_run.start(words, folder / "cache") as process:
+    with start(*words, env=env) as process:
         wait_until(lambda: Watch(tmp_path).finished(), process)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
     last = Watch(tmp_path).finished()[-1]
-    assert process.returncode == 0, said
-    assert f"SIGTERM: saved step {last}; the same command continues from there." in said
+    assert process.returncode == 0, errors
+    assert f"SIGTERM: saved step {last}; run the same command to resume." in errors
     assert len(tiny_run.log_without_clocks(tmp_path)) == last
     assert checksum_problems(tmp_path / f"checkpoints/{last}") == []
 
@@ -66,21 +71,21 @@ def wait_until(happened, process):
         time.sleep(0.005)
 
 
-def test_a_run_on_a_full_disk_stops_and_continues_when_there_is_room(killed, folder, tmp_path):
+def test_a_run_on_a_full_disk_stops_and_continues_when_there_is_room(killed, folder, env, tmp_path):
     with small_disk(tmp_path / "disk", kilobytes=2048) as disk:
         words = tiny_run.command(folder / "data", disk / "run", {"train.steps": 12})
-        with tiny_run.start(words, folder / "cache") as process:
+        with start(*words, env=env) as process:
             wait_until(lambda: Watch(disk / "run").finished(), process)
             fill(disk, leave=20000)
-            _, said = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=60)
         saved = Watch(disk / "run").finished()
-        assert process.returncode == 2 and "Traceback" not in said, said
-        assert "No space left on device" in said and saved
+        assert process.returncode == 2 and "Traceback" not in errors, errors
+        assert "No space left on device" in errors and saved
         assert checksum_problems(disk / f"run/checkpoints/{saved[-1]}") == []
         (disk / "filler").unlink()
-        done = tiny_run.run(words, folder / "cache")
+        done = run(*words, env=env)
         assert done.returncode == 0, done.stderr
-        logs = [tiny_run.log_without_clocks(run) for run in (disk / "run", folder / "whole")]
+        logs = [tiny_run.log_without_clocks(at) for at in (disk / "run", folder / "alone")]
         assert logs[0] == logs[1]
 
 
@@ -107,16 +112,15 @@ with Interruption() as interruption:
     ],
 )
 def test_signals_end_a_program_in_order(held, signals, status, words):
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", WAITING, held], cwd=tiny_run.ROOT, **pipes) as it:
+    with start("-c", WAITING, held) as it:
         it.stdout.readline()
-        said = ""
+        errors = ""
         for number in signals:
             os.kill(it.pid, number)
             it.stderr.readline()  # each is answered before the next is sent
-            said += it.stderr.readline()
-        said += it.stderr.read()
-    assert it.returncode == status and words in said and "Traceback" not in said
+            errors += it.stderr.readline()
+        errors += it.stderr.read()
+    assert it.returncode == status and words in errors and "Traceback" not in errors
 
 
 @pytest.mark.gpu
@@ -125,9 +129,10 @@ def test_a_gpu_gives_the_same_twice_when_told_to(tmp_path, monkeypatch):
     """By the flag that docs/reliability.md names."""
     monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_deterministic_ops=true")
     data_dir, logs = tiny_run.make_data(tmp_path), []
+    env = environment(platform="cuda", cache=tmp_path / "cache")
     for name in ("first", "second"):
         words = tiny_run.command(data_dir, tmp_path / name)
-        done = tiny_run.run(words, tmp_path / "cache", platform="cuda")
+        done = run(*words, env=env)
         assert done.returncode == 0, done.stderr
         logs.append(tiny_run.log_without_clocks(tmp_path / name))
     assert logs[0] == logs[1]

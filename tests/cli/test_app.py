@@ -1,25 +1,16 @@
 """The command `dmcf`: its verbs, what it answers to mistakes, names of configs, lazy imports."""
 
 import ast
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.commands import ROOT, run
 
 import dmcf_jax
 from dmcf_jax.cli import app
 from dmcf_jax.config.read import CONFIGS, locate, names, read_config
 from dmcf_jax.errors import UserError
-
-ROOT = Path(__file__).parents[2]
-
-
-def python(*words, cwd=ROOT):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def dmcf(monkeypatch, *words):
@@ -80,7 +71,7 @@ assert verbs == ["dmcf_jax.cli.{verb}"], verbs
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", app.VERBS)
 def test_a_verb_starts_without_the_others_and_without_jax(verb):
-    done = python("-c", IMPORTED.format(verb=verb))
+    done = run("-c", IMPORTED.format(verb=verb))
     assert done.returncode == 0, done.stderr
 
 
@@ -92,9 +83,9 @@ START = "import sys; from dmcf_jax.cli.app import main; sys.argv[0] = 'dmcf'; ma
     "start", [("-c", START, "train"), ("scripts/train.py",), ("-m", "dmcf_jax.cli.train")]
 )
 def test_the_three_ways_to_start_a_verb_are_the_same(start):
-    told = python(*start, "--help")
+    told = run(*start, "--help")
     assert "dmcf train --config=regdb" in told.stdout and "--workdir" in told.stdout
-    wrong = python(*start, "--config=regdb", "--wokdir=x")
+    wrong = run(*start, "--config=regdb", "--wokdir=x")
     assert wrong.returncode == 2 and wrong.stdout == ""
     assert wrong.stderr == (
         "error: Unknown command line flag 'wokdir'. Did you mean: workdir ? (see --help)\n"
@@ -115,7 +106,7 @@ assert train is same is dmcf_jax.train
 for name in dmcf_jax.__all__:
     assert getattr(dmcf_jax, name).__name__ == name, name
 """
-    done = python("-c", program)
+    done = run("-c", program)
     assert done.returncode == 0, done.stderr
 
 

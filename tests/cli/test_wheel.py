@@ -6,24 +6,14 @@ import subprocess
 import sys
 import venv
 import zipfile
-from pathlib import Path
 
 import pytest
+from support import tiny
+from support.commands import ROOT
 
 pytest.importorskip("hatchling")
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
-TINY = {
-    "data.size": (96, 32),
-    "data.pad": 2,
-    "model.width": 2,
-    "model.embedding_dim": 4,
-    "model.shared_from": "stem",
-    "sampler.P": 2,
-    "sampler.K": 1,
-    "train.steps": 3,
-    "train.log_every": 1,
-}
+CHANGES = tiny.PAPERS_LEVELS | {"sampler.P": 2, "train.steps": 3}
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +72,11 @@ def test_commands_work_without_a_clone(dmcf):
         "prepare_data", "--dataset=synthetic", "--identities=8", "--data_dir=data", "--trial=1"
     )
     assert prepared.returncode == 0, prepared.stderr
-    fields = [f"--config.{name}={value}" for name, value in TINY.items()]
-    trained = dmcf(
-        "train", "--config=synthetic", "--workdir=run", "--config.data.data_dir=data", *fields
-    )
+    fields = tiny.as_flags(CHANGES | {"data.data_dir": "data"})
+    trained = dmcf("train", "--config=synthetic", "--workdir=run", *fields)
     assert trained.returncode == 0, trained.stderr
     assert "step 3/3" in trained.stderr
-    settings = [f"--set={name}={value}" for name, value in TINY.items()]
+    settings = tiny.as_flags(CHANGES, "--set=")
     planned = dmcf(
         "experiments", "--table=2", "--data=synthetic", "--workdir=tables", "--dry_run", *settings
     )

@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.commands import run
 from support.trees import regdb_name, write_regdb, write_sysu_mm01
 
 from dmcf_jax.data import decode, decode_records, image_cache
@@ -207,6 +207,7 @@ def test_wrong_arguments_are_named_at_once(data_dir, tmp_path):
     assert error.value.about == ("trial",)
 
 
+@pytest.mark.slow
 def test_a_warm_cache_needs_no_tensorflow_datasets(data_dir, tmp_path):
     load(data_dir, tmp_path, splits=("test",))
     code = (
@@ -215,7 +216,7 @@ def test_a_warm_cache_needs_no_tensorflow_datasets(data_dir, tmp_path):
         f"cache_dir={str(tmp_path)!r}); "
         "print([m for m in ('tensorflow', 'tensorflow_datasets', 'jax') if m in sys.modules])"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    ran = run("-c", code)
     assert ran.stdout.strip() == "[]", ran.stderr
     assert "tensorflow" not in sys.modules
 

@@ -6,16 +6,14 @@ import os
 import pickle
 import re
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from runs.test_checkpoint import load, state_of
+from support.checkpoints import load, state_of
+from support.commands import ROOT, run
 
 from dmcf_jax.data import decode, image_cache
 from dmcf_jax.errors import UserError
@@ -23,7 +21,6 @@ from dmcf_jax.evaluation.score import score
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.weights.torch_pickle import read_torch_file
 
-ROOT = Path(__file__).parents[2]
 SOURCES = sorted(p for part in ("dmcf_jax", "scripts") for p in (ROOT / part).rglob("*.py"))
 # Modules that run or unpickle what they read, and calls that do.
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
@@ -76,13 +73,13 @@ def test_the_search_finds_what_it_looks_for():
 def test_no_source_can_run_what_it_reads(path):
     name = path.relative_to(ROOT).as_posix()
     found = {one for one in findings(path.read_text()) if (name, one) not in ALLOWED}
-    # PyTorch is there to be compared with, on the maintainer's machine only.
+    # PyTorch is a reference, on the maintainer's machine only.
     beside = "benchmarks" in name or name == "scripts/make_golden.py"
     assert found <= ({"torch"} if beside else set())
 
 
 def test_nothing_is_downloaded_unless_asked():
-    """No module of ours opens a URL; hub files come by their own package, for hf:// only."""
+    """No module of dmcf_jax opens a URL; hub files come by their own package, for hf:// only."""
     words = re.compile(r"urllib|requests\.|http\.client|urlopen|urlretrieve|socket\.create")
     assert [p.name for p in SOURCES if words.search(p.read_text())] == []
 
@@ -139,14 +136,14 @@ def test_a_malicious_checkpoint_runs_nothing(tmp_path):
         checkpoints.wait()
     folder = tmp_path / "checkpoints/2"
     for path in [p for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS"]:
-        whole = path.read_bytes()
+        complete = path.read_bytes()
         path.write_bytes(pickle.dumps(Attack(witness)))
         write_checksums(folder)
         try:
             load(tmp_path)
         except UserError as error:
             assert "checkpoints/2" in str(error)
-        path.write_bytes(whole)
+        path.write_bytes(complete)
     assert not witness.exists()
 
 
@@ -187,6 +184,7 @@ def test_an_archive_that_unpacks_beyond_memory_is_refused(tmp_path):
             score(str(path))
 
 
+@pytest.mark.slow
 def test_a_config_from_a_run_is_data(tmp_path):
     """config.json is read as JSON: a Python expression in it is only text."""
     (tmp_path / "config.json").write_text("{\"variant\": \"__import__('os').mkdir('witness')\"}")
@@ -194,7 +192,5 @@ def test_a_config_from_a_run_is_data(tmp_path):
         "import sys; from pathlib import Path; from dmcf_jax.runs.folder import restore_config\n"
         "print(restore_config(Path(sys.argv[1])).variant)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = run("-c", program, tmp_path, cwd=tmp_path)
     assert "__import__" in done.stdout and not (tmp_path / "witness").exists()

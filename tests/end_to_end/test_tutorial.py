@@ -1,4 +1,4 @@
-"""docs/tutorial.md as it stands: pictures in two folders, prepared, learned, embedded, searched.
+"""docs/tutorial.md as it is: pictures in two folders, prepared, learned, embedded, searched.
 
 Its blocks are run in order, with fewer people and steps; then what they left is looked at.
 """
@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from reports.html.test_pages import Page, chromium, needs_chromium
+from support.browser import Page, chromium, needs_chromium
+from support.commands import ROOT, environment
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet
 from dmcf_jax.retrieval.model import load_model
 from dmcf_jax.search import SearchOptions, run_search
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 PEOPLE = 8
 
 
@@ -38,22 +39,22 @@ def tutorial_as_a_script():
 def done(tmp_path_factory):
     """The folder that the tutorial filled, and what it printed."""
     folder = tmp_path_factory.mktemp("tutorial")
-    environment = os.environ | {
+    settings = {
         "FOLDER": str(folder),
         "PEOPLE": str(PEOPLE),
         "STEPS": "3",
-        "CONFIG": str(ROOT / "tests/support/tiny_own.py"),
+        "CONFIG": "tests/support/tiny_own.py",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    run = subprocess.run(
+    ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", tutorial_as_a_script()],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=environment,
+        env=environment(**settings),
     )
-    assert run.returncode == 0, run.stderr
-    return folder, run.stdout
+    assert ran.returncode == 0, ran.stderr
+    return folder, ran.stdout
 
 
 def test_the_search_found_what_the_embeddings_say(done):

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from evaluation.test_results import result
+from support.results import result
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import compare

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pytest
+from support.results import result
 
 import dmcf_jax
 from dmcf_jax.errors import UserError
@@ -22,18 +23,6 @@ from dmcf_jax.evaluation.results import (
     result_as_dict,
 )
 from dmcf_jax.reports.write import write_report
-
-
-def trial(number, rank_1):
-    curve = np.linspace(rank_1, 1, 20)
-    metrics = Metrics(curve, rank_1 / 2, rank_1 / 4, queries=30, valid_queries=28, gallery=50)
-    return TrialResult(number, metrics, f"gallery{number}", f"query{number}")
-
-
-def result(name="regdb/visible-to-thermal", numbers=(1,), rank_1=0.5, options=(), step=700):
-    trials = tuple(trial(number, rank_1 + number / 100) for number in numbers)
-    made = ProtocolResult(find_protocol(name), trials, tuple(options))
-    return result_as_dict(made, step=step, chosen_by="last", extra={"dataset": {"official": True}})
 
 
 def test_the_file_holds_what_the_issue_asks_for(tmp_path):

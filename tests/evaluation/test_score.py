@@ -1,20 +1,15 @@
 """`score` and its command compared with the literal loop, and every kind of unusable file."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from support.commands import run
 from support.literal_evaluation import cosine_distances, euclidean_distances, evaluate
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.score import score
 
-ROOT = Path(__file__).parents[2]
 RULES = {
     "plain": ("none", "image"),
     "sysu_mm01": ("cam3-cam2", "identity"),
@@ -173,51 +168,10 @@ def test_a_truncated_archive_is_refused(tmp_path):
     assert "cannot be read" in problems_of(path)
 
 
-ODD = st.sampled_from(
-    [
-        None,
-        np.ones((20, 6), np.float32),
-        np.ones((3, 6)),
-        np.zeros((20, 6)),
-        np.ones((20, 6, 1)),
-        np.full((20, 6), np.nan),
-        np.empty((0, 6)),
-        np.empty((20, 0)),
-        np.arange(20),
-        np.arange(35) % 5,
-        -np.arange(20),
-        np.empty(0, int),
-        np.array(3),
-        np.array("text"),
-        np.array([{1: 2}], object),
-        np.ones(20, bool),
-        np.arange(20.0),
-    ]
-)
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(changes=st.dictionaries(st.sampled_from(sorted(arrays())), ODD), protocol=st.sampled_from(
-    sorted(RULES)))  # fmt: skip
-def test_anything_ends_in_a_score_or_a_sentence(tmp_path, changes, protocol):
-    path = saved(tmp_path, **changes)
-    try:
-        result = score(path, protocol)
-    except UserError:
-        return
-    assert 0 <= result["mAP"] <= 1
-
-
-def run(*words):
-    command = [sys.executable, str(ROOT / "scripts/score.py"), *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
+@pytest.mark.slow
 def test_the_command_prints_only_the_json(tmp_path):
     path = saved(tmp_path)
-    done = run(f"--features={path}", "--protocol=sysu_mm01", "--max_rank=5")
+    done = run("scripts/score.py", f"--features={path}", "--protocol=sysu_mm01", "--max_rank=5")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) == {
@@ -226,8 +180,9 @@ def test_the_command_prints_only_the_json(tmp_path):
     assert result == score(path, "sysu_mm01", max_rank=5)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_status_2_and_no_traceback(tmp_path):
-    done = run(f"--features={saved(tmp_path, query_ids=None)}")
+    done = run("scripts/score.py", f"--features={saved(tmp_path, query_ids=None)}")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "query_ids is missing" in done.stderr

@@ -6,16 +6,14 @@ and evaluated on a RegDB tree.
 
 import csv
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support import tiny
+from support.commands import environment, run, start
 from support.trees import write_regdb
 
 from dmcf_jax.data.records.prepare import prepare
@@ -27,21 +25,10 @@ from dmcf_jax.experiments.status import RunStatus, result_file, seconds_left, st
 from dmcf_jax.methods.dmcf import published
 from dmcf_jax.runs.collection import runs_of
 
-ROOT = Path(__file__).parents[2]
 V2T, T2V = "regdb/visible-to-thermal", "regdb/thermal-to-visible"
-TINY = (
-    "data.size=(96, 32)",
-    "data.pad=2",
-    "model.stage_sizes=(1, 1, 1, 1)",
-    "model.width=2",
-    "model.embedding_dim=4",
-    "model.shared_from=stem",
-    "sampler.P=2",
-    "sampler.K=1",
-    "mtl.start_step=2",  # so that the compiled step is the same for any number of steps
-    "train.steps=4",
-    "train.log_every=1",
-)
+# `mtl.start_step` is set so that the compiled step is the same for any number of steps.
+CHANGES = {"model.width": 2, "model.embedding_dim": 4, "sampler.P": 2, "train.steps": 4}
+TINY = tiny.as_flags(CHANGES | {"mtl.start_step": 2}, "")
 
 
 def names(runs):
@@ -113,7 +100,7 @@ def test_wrong_flags_are_named_together(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("step", "evaluated", "word"),
+    ("step", "evaluated", "state"),
     [
         (0, False, "missing"),
         (2, False, "begun"),
@@ -252,20 +239,11 @@ def test_printed_values_are_the_papers():
 
 def words_of(workdir, data_dir, *more):
     return [
-        *(sys.executable, "-m", "dmcf_jax.cli.experiments", "--table=2", "--data=regdb"),
-        *(f"--workdir={workdir}", f"--data_dir={data_dir}", "--rows=no_mtl,dmcf", "--trials=1"),
+        *("-m", "dmcf_jax.cli.experiments", "--table=2", "--data=regdb", "--rows=no_mtl,dmcf"),
+        *(f"--workdir={workdir}", f"--data_dir={data_dir}", "--trials=1"),
         *(f"--set={setting}" for setting in TINY),
         *more,
     ]
-
-
-def environment(cache):
-    return os.environ | {
-        "PYTHONPATH": str(ROOT),  # of the processes that the command starts, too
-        "JAX_PLATFORMS": "cpu",
-        "JAX_NUM_CPU_DEVICES": "1",
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-    }
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +253,7 @@ def done(tmp_path_factory):
     write_regdb(folder / "source", ids=8, images=2, trials=(1,))
     prepare("regdb", folder / "source", folder / "data", trial=1, unofficial=True)
     words = words_of(folder / "tables", folder / "data", "--jobs=2")
-    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    ran = run(*words, env=environment(cache=folder / "cache"))
     assert ran.returncode == 0, ran.stderr
     return folder, ran
 
@@ -305,7 +283,7 @@ def test_nothing_is_run_twice_and_a_lost_evaluation_is_made_again(done):
     lost = folder / "tables/dmcf/trial_1_seed_0/evaluation" / f"{V2T}.json"
     lost.unlink()
     words = words_of(folder / "tables", folder / "data")
-    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    ran = run(*words, env=environment(cache=folder / "cache"))
     assert ran.returncode == 0, ran.stderr
     assert "2 runs, 1 of them finished" in ran.stderr and lost.exists()
     assert ran.stdout == first.stdout
@@ -316,7 +294,7 @@ def test_nothing_is_run_twice_and_a_lost_evaluation_is_made_again(done):
 def test_a_dry_run_lists_runs_with_time_from_their_logs(done):
     folder, _ = done
     words = words_of(folder / "tables", folder / "data", "--dry_run", "--seeds=0,1")
-    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    ran = run(*words, env=environment(cache=folder / "cache"))
     assert ran.returncode == 0, ran.stderr
     assert len(re.findall(r"finished", ran.stderr)) == 2
     assert len(re.findall(r"missing +│ 0 / 4", ran.stderr)) == 2
@@ -342,7 +320,7 @@ def test_a_failed_run_is_reported_with_its_log_and_the_others_are_made(done, tmp
     broken.mkdir(parents=True)
     (broken / "config.json").write_text('{"seed": 77}')  # as if another experiment were there
     words = words_of(tmp_path / "tables", folder / "data")
-    ran = subprocess.run(words, capture_output=True, text=True, env=environment(folder / "cache"))
+    ran = run(*words, env=environment(cache=folder / "cache"))
     assert ran.returncode == 2 and "Traceback" not in ran.stderr
     assert "no_mtl/trial_1_seed_0 ended with status 2 while training" in ran.stderr
     assert "was started with another config" in ran.stderr
@@ -358,8 +336,7 @@ def test_an_interrupted_experiment_saves_and_goes_on(done, tmp_path):
     words = words_of(tmp_path / "tables", folder / "data", "--rows=dmcf", "--set=train.steps=4000")
     words += ["--set=train.checkpoint_every=4000"]
     log = tmp_path / "tables/dmcf/trial_1_seed_0/metrics.jsonl"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(words, env=environment(folder / "cache"), **pipes) as process:
+    with start(*words, env=environment(cache=folder / "cache")) as process:
         while process.poll() is None and not (log.exists() and log.read_text()):
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from jax import export as jax_export
 from PIL import Image
+from support import tiny
 
-from dmcf_jax.config.build import build_model
-from dmcf_jax.configs.default import get_config
 from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed, resize
@@ -26,28 +25,13 @@ from dmcf_jax.export.verify import TOLERANCE, verify
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.tree_paths import leaves_by_path
-from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.files import atomic_path
 from dmcf_jax.training.init_from import start_from
 
-SMALLER = {"levels": ("layer1", "layer2"), "stripes": (1, 2)}
+PAPERS = {**tiny.PAPERS_LEVELS, "model.shared_from": None}
 
 
-def make_trained(identities=3, dtype="float32", **model_fields):
-    config = get_config()
-    config.dtype = dtype
-    config.data.size = (96, 48)
-    small = {"stage_sizes": (1, 1, 1, 1), "width": 4, "embedding_dim": 8}
-    config.model.update(small | model_fields)
-    model = build_model(config, identities)
-    draw = np.random.default_rng(0)
-    shapes = variable_shapes(model, (96, 48))
-    variables = jax.tree.map(lambda leaf: draw.uniform(0.1, 0.5, leaf.shape), shapes)
-    variables = jax.tree.map(lambda leaf: leaf.astype(np.float32), variables)
-    variables["params"] = jax.tree.map(lambda leaf: leaf - 0.3, variables["params"])
-    return TrainedModel(config, model, variables, 0, "last")
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["visible", "infrared"])
 def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
     trained, path = exported
@@ -59,6 +43,7 @@ def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_the_stablehlo_file_is_for_three_platforms_and_any_batch_and_size(exported):
     with zipfile.ZipFile(exported[1]) as archive:
         function = jax_export.deserialize(bytearray(archive.read("infrared.stablehlo")))
@@ -80,7 +65,7 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
         asked.append(images.shape[0])
         return jnp.asarray(images, jnp.float32).mean((1, 2)) + float(images.shape[0] == 8)
 
-    asked, trained = [], make_trained(**SMALLER)
+    asked, trained = [], tiny.model({"data.size": (96, 48)})
     truth = lambda weights, images: images.astype(jnp.float32).mean((1, 2))  # noqa: E731
     monkeypatch.setattr("dmcf_jax.export.verify.make_embed", lambda *_: truth)
     with pytest.raises(UserError) as caught:
@@ -89,9 +74,10 @@ def test_all_three_batch_sizes_are_verified(monkeypatch):
     assert asked == [1, 3, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 def test_the_tolerance_of_bfloat16_covers_its_rounding():
-    trained = make_trained(dtype="bfloat16", **SMALLER)
+    trained = tiny.model({"data.size": (96, 48), "dtype": "bfloat16"})
     images = np.random.default_rng(1).integers(0, 256, (3, 96, 48, 3), np.uint8)
     one, other = (
         jax.jit(make_embed(trained, trained.model.clone(form=form), "visible"))(
@@ -102,6 +88,7 @@ def test_the_tolerance_of_bfloat16_covers_its_rounding():
     assert 0 < np.abs(one - other).max() <= TOLERANCE["bfloat16"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -133,6 +120,7 @@ def flip_a_byte(data):
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
+@pytest.mark.slow
 def test_an_exported_run_refuses_other_input(exported):
     embed, images = load_exported(exported[1]), np.zeros((2, 96, 48, 3), np.uint8)
     with pytest.raises(UserError, match="visible, infrared") as caught:
@@ -155,7 +143,7 @@ def test_onnx_without_its_packages_says_how_to_get_them(monkeypatch):
 @pytest.mark.onnx
 @pytest.mark.filterwarnings("ignore")
 def test_the_onnx_files_embed_as_the_run(tmp_path):
-    trained = make_trained(**SMALLER)
+    trained = tiny.model({"data.size": (96, 48)})
     export_onnx(trained, tmp_path)
     places = {name: tmp_path / f"{name}.onnx" for name in MODALITIES}
     assert sorted(tmp_path.iterdir()) == sorted(places.values())
@@ -169,12 +157,13 @@ def test_the_onnx_files_embed_as_the_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    trained = make_trained(**SMALLER)
+    trained = tiny.model({"data.size": (96, 48)})
     path = tmp_path_factory.mktemp("export") / "a.zip"
     export_stablehlo(trained, path)
     return trained, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "pillow"),
     [("lanczos3", Image.Resampling.LANCZOS), ("linear", Image.Resampling.BILINEAR)],
@@ -189,15 +178,15 @@ def test_resizing_is_pillows_up_to_a_grey_level(method, pillow, size):
 
 @pytest.mark.parametrize("shared_from", [None, "layer3"])
 def test_the_torch_export_comes_back_number_for_number(tmp_path, shared_from):
-    trained = make_trained(shared_from=shared_from)
+    trained = tiny.model(PAPERS | {"model.shared_from": shared_from})
     export_torch(trained, tmp_path)
     jax.tree.map(np.testing.assert_array_equal, read_export(tmp_path), trained.variables)
 
 
 def test_a_new_run_takes_all_but_classifiers_of_other_identities(tmp_path):
-    trained = make_trained(identities=3)
+    trained = tiny.model(PAPERS, identities=3)
     export_torch(trained, tmp_path)
-    shapes = variable_shapes(make_trained(identities=5).model, (96, 48))
+    shapes = variable_shapes(tiny.model(PAPERS, identities=5).model, (96, 48))
     given, notes = start_from(shapes, tmp_path)
     assert len(notes) == 8
     assert "for 5 identities instead of 3" in notes[0]
@@ -209,6 +198,7 @@ def test_a_new_run_takes_all_but_classifiers_of_other_identities(tmp_path):
     assert jax.tree.structure(same) == jax.tree.structure(trained.variables)
 
 
+@pytest.mark.slow
 def test_a_stablehlo_export_starts_a_run_too(exported):
     trained, path = exported
     given, notes = start_from(variable_shapes(trained.model, (96, 48)), path)
@@ -217,9 +207,9 @@ def test_a_stablehlo_export_starts_a_run_too(exported):
 
 
 def test_another_network_is_refused(tmp_path):
-    trained = make_trained()
+    trained = tiny.model(PAPERS)
     export_torch(trained, tmp_path)
-    other = variable_shapes(make_trained(width=8).model, (96, 48))
+    other = variable_shapes(tiny.model(PAPERS | {"model.width": 8}).model, (96, 48))
     with pytest.raises(UserError, match="wrong shape: .* is .4,., expected .8,."):
         start_from(other, tmp_path)
     with pytest.raises(UserError, match="neither a workdir"):
@@ -234,5 +224,5 @@ def test_a_torch_export_that_reads_back_other_numbers_is_refused(tmp_path, monke
 
     monkeypatch.setattr("dmcf_jax.export.torch.read_export", damaged)
     with pytest.raises(UserError) as caught:
-        export_torch(make_trained(), tmp_path)
+        export_torch(tiny.model(PAPERS), tmp_path)
     assert caught.value.about == (str(tmp_path),)

@@ -133,7 +133,7 @@ def check_overrides(case) -> str | None:
             values(words)
         config = holder.value
     except MISTAKES as error:
-        told = sentence(error)
-        assert " " in told and len(told) < 2000, repr(error)
-        return told
+        message = sentence(error)
+        assert " " in message and len(message) < 2000, repr(error)
+        return message
     return refusal(lambda: validate(config))

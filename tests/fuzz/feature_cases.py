@@ -15,7 +15,8 @@ QUERIES, GALLERY, WIDTH = 5, 8, 3
 NAMES = [
     f"{side}_{kind}" for side in ("query", "gallery") for kind in ("features", "ids", "cameras")
 ]
-PROTOCOLS = ["plain", "sysu_mm01", "regdb", "llcm", "regdb/visible-to-thermal", "", "nonsense"]
+PROTOCOLS = ["plain", "sysu_mm01", "regdb", "llcm", "regdb/visible-to-thermal"]
+PROTOCOLS += ["regdb/visible-to-thermal/unique-id", "", "nonsense"]
 DAMAGES = ["none"] * 6 + ["cut", "flipped", "empty", "text", "npy", "folder", "missing", "bomb"]
 
 

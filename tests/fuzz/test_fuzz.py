@@ -40,17 +40,17 @@ def test_an_index_cannot_name_a_file_outside_of_the_root(name, harm):
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("name", tree_cases.WRITERS)
 def test_a_link_cannot_lead_outside_of_the_root(name, number):
-    """Number 1 links an image, 0 a folder; a top-level folder may lie on another disk."""
+    """Number 1 links an image, 0 a folder; a top-level folder may be on another disk."""
     message = tree_cases.check_tree((name, ["link outside"], [number, number + 3]))
     assert message is None or "leaves the data set's root" in message or "missing" in message
 
 
-def test_the_judge_itself_tells_a_fault_from_a_refusal():
+def test_the_check_itself_distinguishes_a_fault_from_a_refusal():
     def refuse():
         raise UserError("give another value")
 
     def fail():
-        raise KeyError("a fault of ours")
+        raise KeyError("a fault of the package")
 
     assert refusal(refuse) == "give another value" and refusal(lambda: 3) is None
     with pytest.raises(KeyError):

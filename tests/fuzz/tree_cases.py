@@ -1,4 +1,4 @@
-"""Downloads with random faults: missing, wrong, odd, hostile; prepared whole or refused."""
+"""Downloads with random faults: missing, wrong, odd, hostile; prepared completely or refused."""
 
 import contextlib
 import os
@@ -191,7 +191,7 @@ HARMS: dict[str, Callable[[Tree], None]] = {
     "folder gone": _gone("folder"),
     "index gone": _gone("index"),
     "folder emptied": _emptied,
-    "foreign ending": _rename(lambda name: name.rsplit(".", 1)[0] + ".gif"),
+    "unknown ending": _rename(lambda name: name.rsplit(".", 1)[0] + ".gif"),
     "text ending": _rename(lambda name: name + ".txt"),
     "mixed case": _rename(str.upper),
     "unicode name": _rename(lambda name: "é漢👤" + name),
@@ -252,7 +252,7 @@ cases = st.tuples(
 
 
 def check_tree(case) -> str | None:
-    """Prepare a tree with faults: whole and verified, or refused with nothing left behind."""
+    """Prepare a tree with faults: it is prepared and verified, or refused and leaves nothing."""
     name, harms, numbers = case
     with tempfile.TemporaryDirectory(prefix="fuzz_") as base:
         tree, data_dir = Tree(name, Path(base, "source"), numbers), Path(base, "data")
@@ -264,12 +264,12 @@ def check_tree(case) -> str | None:
         if found is not None:
             assert not data_dir.exists(), "a refusal left something behind"
             return found
-        _hold_against_source(name, trial, tree.root, data_dir)
+        _compare_with_source(name, trial, tree.root, data_dir)
     return None
 
 
-def _hold_against_source(name, trial, root, data_dir):
-    """Nothing is skipped in silence: what is prepared is every image that the lists name."""
+def _compare_with_source(name, trial, root, data_dir):
+    """No image is skipped: all that the lists name are prepared."""
     (item,) = verify_prepared(name, data_dir, trial=trial, source=root)
     for split, counts in item.metadata["counts"].items():
         store = load_images(name, data_dir, (split,), (8, 4), trial=trial)

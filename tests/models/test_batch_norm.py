@@ -59,7 +59,7 @@ def test_evaluation_uses_the_statistics_and_leaves_them(mode):
 
 @MODES
 def test_gradients_are_those_of_the_textbook(mode):
-    """dx = scale / deviation (g - mean(g) - xhat mean(g xhat)), summed in float64."""
+    """The textbook: dx = scale / deviation (g - mean(g) - xhat mean(g xhat)), summed in float64."""
     x, variables = maps()
     g = jnp.asarray(np.random.default_rng(1).normal(size=x.shape), jnp.float32)
 

@@ -50,6 +50,7 @@ def test_convolve_equals_a_literal_loop(form, size, stride, shape):
     np.testing.assert_allclose(result, literal_convolution(x, kernel, stride), atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [convolve, jax.jit(convolve, static_argnums=(2, 3))])
 @pytest.mark.parametrize("channels", [WINOGRAD, DEEP])
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
@@ -63,6 +64,7 @@ def test_forms_for_wide_maps_are_equal(call, channels, size, stride, shape):
     np.testing.assert_allclose(product, library, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
 def test_forms_have_equal_gradients_where_one_is_winograds(mode):
     generator = np.random.default_rng(4)
@@ -84,6 +86,7 @@ def test_max_pool_equals_a_literal_loop(form, shape):
     np.testing.assert_array_equal(max_pool_3x3(jnp.asarray(x), form), literal_max_pool(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 6), (9, 7)])
 def test_forms_have_equal_gradients(shape):
     generator = np.random.default_rng(1)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from support.literal_evaluation import unit
 from support.toys import toy_model, truth, write_people
 from support.trees import noise, write_text
 
@@ -25,9 +26,9 @@ from dmcf_jax.retrieval.top_k import rank, top_k
 from dmcf_jax.search import SearchOptions, run_search, table
 
 
-def unit(rows, width=32, seed=0):
-    values = np.random.default_rng(seed).standard_normal((rows, width)).astype(np.float32)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+def vectors(rows, width=32, seed=0):
+    drawn = np.random.default_rng(seed).standard_normal((rows, width))
+    return unit(drawn).astype(np.float32)
 
 
 def full_sort(queries, gallery, k):
@@ -41,7 +42,7 @@ def full_sort(queries, gallery, k):
     ("gallery", "k", "block"), [(3000, 20, 256), (100, 150, 64), (513, 1, 512)]
 )
 def test_the_best_are_those_of_a_full_sort(gallery, k, block, devices):
-    queries, rows = unit(37), unit(gallery, seed=1)
+    queries, rows = vectors(37), vectors(gallery, seed=1)
     cuts = np.split(rows, [7, 7, gallery // 2])
     found = top_k(queries, cuts, k, devices=jax.devices()[:devices], block=block)
     expected = full_sort(queries, rows, k)
@@ -61,24 +62,24 @@ def test_equal_scores_rank_in_order_of_row(devices):
 
 def test_more_queries_than_fit_at_once(monkeypatch):
     monkeypatch.setattr("dmcf_jax.retrieval.top_k.QUERIES_AT_ONCE", 16)
-    queries, gallery = unit(50), unit(400, seed=2)
+    queries, gallery = vectors(50), vectors(400, seed=2)
     np.testing.assert_array_equal(rank(queries, gallery, 5)[1], full_sort(queries, gallery, 5)[1])
 
 
 def test_the_program_for_accelerators_finds_the_same(monkeypatch):
-    queries, gallery = unit(20), unit(1000, seed=3)
+    queries, gallery = vectors(20), vectors(1000, seed=3)
     monkeypatch.setattr("dmcf_jax.retrieval.top_k.by_numpy", lambda device: False)
     found = top_k(queries, [gallery], 10, devices=jax.devices()[:2], block=128)
     np.testing.assert_array_equal(found[1], full_sort(queries, gallery, 10)[1])
 
 
 def test_what_cannot_be_ranked_is_refused():
-    good = unit(4)
+    good = vectors(4)
     with pytest.raises(UserError) as error:
         rank(good, good, 0)
     assert error.value.about == ("top",)
     with pytest.raises(UserError, match="32 numbers, the gallery 8") as error:
-        rank(good, unit(4, 8))
+        rank(good, vectors(4, 8))
     assert error.value.about == ("gallery",)
     bad = good.copy()
     bad[2] *= 3
@@ -126,8 +127,7 @@ def test_an_interrupted_call_is_resumed(people, tmp_path):
         calls.append(len(pixels))
         return truth(pixels, modality)
 
-    broken = toy_model()
-    object.__setattr__(broken, "_embed", fail_at_the_third)
+    broken = toy_model(embed=fail_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         embed_pictures(broken, images, tmp_path / "out", shard_rows=3)
     with pytest.raises(UserError, match="are not complete") as error:
@@ -279,14 +279,14 @@ def test_an_index_without_faiss_says_how_to_get_it(people, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "faiss", None)
     found = embed_pictures(toy_model(), list_images(people, "visible"), tmp_path / "out")
     with pytest.raises(UserError, match="pip install faiss-cpu") as error:
-        index_top_k(found, unit(2, 12), 3, "Flat")
+        index_top_k(found, vectors(2, 12), 3, "Flat")
     assert error.value.about == ("--index",)
 
 
 def test_a_flat_index_finds_the_exact_best(people, tmp_path):
     pytest.importorskip("faiss", reason="faiss is not installed; it is only for --index")
     found = embed_pictures(toy_model(), list_images(people, "visible"), tmp_path / "out")
-    queries = unit(5, 12)
+    queries = vectors(5, 12)
     for _ in range(2):  # built, then read
         scores, rows = index_top_k(found, queries, 4, "Flat")
         np.testing.assert_array_equal(rows, full_sort(queries, found.read(), 4)[1])

@@ -3,10 +3,9 @@
 import os
 import subprocess
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
+from support.checkpoints import load, same, state_of
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.train_state import TrainState
@@ -16,11 +15,6 @@ from dmcf_jax.runtime.checksums import NAME, checksum_problems, write_checksums
 
 # Where it fails, orbax leaves work behind that nobody waits for.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-def state_of(step):
-    weights = np.random.default_rng(step).standard_normal((64, 8)).astype(np.float32)
-    return TrainState(jnp.int32(step), {"kernel": jnp.asarray(weights)}, {"mean": jnp.ones(3)}, ())
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +33,6 @@ def workdir(saved, tmp_path):
     """A copy of `saved` to be damaged."""
     subprocess.run(["cp", "-r", saved / "checkpoints", tmp_path], check=True)
     return tmp_path
-
-
-def load(workdir, step=None):
-    with Checkpoints(workdir) as checkpoints:
-        return checkpoints.load(state_of(0), step)
-
-
-def same(a, b):
-    return all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))
 
 
 def files_of(workdir, step):

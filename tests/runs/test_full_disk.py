@@ -1,17 +1,15 @@
 """A disk that is full, read-only or gone: a sentence, and what was saved before stays whole."""
 
-import contextlib
 import dataclasses
 import errno
 import os
-import resource
 import shutil
-import signal
 import subprocess
 
 import jax.numpy as jnp
 import pytest
-from runs.test_checkpoint import load, same, state_of
+from support.checkpoints import load, same, state_of
+from support.disks import files_of_at_most, fill, small_disk
 from support.trees import write_regdb
 
 from dmcf_jax import errors
@@ -29,32 +27,9 @@ from dmcf_jax.runtime.checksums import checksum_problems
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@contextlib.contextmanager
-def small_disk(folder, kilobytes=512):
-    """Mount a disk of memory at `folder`, where this is allowed."""
-    folder.mkdir()
-    options = f"size={kilobytes}k"
-    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(disk, leave=0):
-    """Write until the disk is full, then give `leave` bytes back."""
-    with contextlib.suppress(OSError), open(disk / "filler", "wb") as file:
-        while True:
-            file.write(bytes(4096))
-            file.flush()
-    os.truncate(disk / "filler", max(0, os.path.getsize(disk / "filler") - leave))
-
-
 def test_a_checkpoint_on_a_full_disk(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
-        with pytest.raises(UserError, match="No space left.*step 2 is safe.*Make room"):
+        with pytest.raises(UserError, match="No space left.*step 2 is safe.*Free space"):
             with Checkpoints(disk) as checkpoints:
                 checkpoints.save(state_of(2))
                 checkpoints.wait()
@@ -124,23 +99,10 @@ def test_records_and_caches_on_a_full_disk_leave_nothing(tmp_path):
         assert os.listdir(disk) == []
         prepare("regdb", source, tmp_path / "data", trial=1, unofficial=True)
         where = {"trial": 1, "cache_dir": disk / "cache"}
-        with pytest.raises(UserError, match="No space left.*make room or choose another"):
+        with pytest.raises(UserError, match="No space left.*free some"):
             load_images("regdb", tmp_path / "data", ("train",), (64, 32), **where)
         assert os.listdir(disk / "cache") == []
         assert len(load_images("regdb", tmp_path / "data", ("train",), (8, 4), **where)) == 8
-
-
-@contextlib.contextmanager
-def files_of_at_most(kilobytes):
-    """Let no file of this process grow further: needs no root, and counts as a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def fill_cache(write):

@@ -95,19 +95,22 @@ def relative_differences(a, b):
     )
 
 
+@pytest.mark.slow
 def test_every_loss_of_every_step_agrees(one, eight):
     assert relative_differences(one[1], eight[1])[-1] < (1e-5,)
 
 
+@pytest.mark.slow
 def test_batch_statistics_agree(one, eight):
     assert relative_differences(one[0].batch_stats, eight[0].batch_stats)[-1] < (1e-5,)
 
 
+@pytest.mark.slow
 def test_every_gradient_agrees(one, eight):
     """To 1e-5 of the largest in its group of parameters, and most to 1e-5 of their own largest.
 
     Some gradients are what is left of sums that cancel: that of the bias before the heads' batch
-    norm is zero but for rounding. Their own size is no measure of what float32 can tell.
+    norm is zero but for rounding. Their own size does not measure what float32 can resolve.
     """
     gradients = [run[0].opt_state[0] for run in (one, eight)]
     groups = jax.tree.leaves(parameter_groups(gradients[0]))
@@ -127,6 +130,7 @@ def test_every_gradient_agrees(one, eight):
     assert len(own) >= len(sizes) - 2 and max(own) < 5e-5 and np.median(own) < 1e-5
 
 
+@pytest.mark.slow
 def test_nothing_but_sums_and_mined_embeddings_crosses_the_network(eight):
     found = collectives(eight[2])
     assert {c.kind for c in found} <= {"all-reduce", "all-gather"}
@@ -140,12 +144,14 @@ def test_nothing_but_sums_and_mined_embeddings_crosses_the_network(eight):
     assert largest < np.prod(SIZE) * 3 * rows / 8  # less than a device's share of the images
 
 
+@pytest.mark.slow
 def test_the_step_has_one_program_for_each_device_with_its_rows_only(eight):
-    """The images of a batch stand in the program as one device's share: 2 of 16 pairs."""
-    share, whole = (f"u8[{n},{SIZE[0]},{SIZE[1]},3]" for n in (P * K // 8, P * K))
-    assert share in eight[2] and whole not in eight[2]
+    """The images of a batch are in the program as one device's share: 2 of 16 pairs."""
+    share, batch = (f"u8[{n},{SIZE[0]},{SIZE[1]},3]" for n in (P * K // 8, P * K))
+    assert share in eight[2] and batch not in eight[2]
 
 
+@pytest.mark.slow
 def test_embeddings_and_metrics_agree():
     images, identity, modality = made_up_images()
     embeddings = [
@@ -191,3 +197,8 @@ def test_a_batch_that_does_not_divide_is_refused_with_the_nearest_that_do():
         mesh.check_divides(16, 8, 3)
     with pytest.raises(UserError, match="sampler.P to 8 or 12"):
         mesh.check_divides(8, 9, 2)
+
+
+def test_a_coordinator_without_a_port_is_refused():
+    with pytest.raises(UserError, match="coordinator=here: expected host:port of process 0"):
+        mesh.start_hosts(coordinator="here")

@@ -1,39 +1,24 @@
 """Two processes train as one: the same parameters, and the same end when one of them fails."""
 
-import os
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from support.commands import QUICK_TO_COMPILE, environment, run, start
 
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
-from dmcf_jax.errors import UserError
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import load_trained, untrained
 from dmcf_jax.runs.metrics_log import read_metrics
-from dmcf_jax.runtime.devices import start_hosts
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(ROOT),
-    "JAX_PLATFORMS": "cpu",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiles in half the time
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-}
+pytestmark = pytest.mark.slow
 
 
-def start(words, devices, **environment):
-    environment |= {"JAX_NUM_CPU_DEVICES": str(devices)}
-    return subprocess.Popen(
-        [sys.executable, *map(str, words)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT | environment,
-    )
+def environment_of(devices, **settings):
+    """Return one that compiles in half the time."""
+    return environment(devices, **QUICK_TO_COMPILE, **settings)
 
 
 def free_port():
@@ -51,43 +36,42 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def broken_run(data_dir, tmp_path_factory):
-    """Two processes, the second of which is killed; return the workdir and the survivor's end."""
+    """Two processes, the second of which is killed; return the survivor's end and both errors."""
     workdir = tmp_path_factory.mktemp("broken")
     port = free_port()
-    program = [ROOT / "tests/support/host_process.py", data_dir, workdir, port]
-    survivor, killed = (start([*program, number], devices=1) for number in (0, 1))
-    heard = killed.communicate()[1]
+    program = ["tests/support/host_process.py", data_dir, workdir, port]
+    survivor, killed = (start(*program, n, env=environment_of(devices=1)) for n in (0, 1))
+    others_errors = killed.communicate()[1]
     try:
-        said = survivor.communicate(timeout=60)[1]
+        errors = survivor.communicate(timeout=60)[1]
     except subprocess.TimeoutExpired:
         survivor.kill()
         raise
-    return workdir, survivor.returncode, said, heard
+    return workdir, survivor.returncode, errors, others_errors
 
 
-def test_when_a_process_dies_the_other_says_so_within_a_minute(broken_run):
-    workdir, status, said, _ = broken_run
+def test_when_a_process_dies_the_other_reports_it_within_a_minute(broken_run):
+    workdir, status, errors, _ = broken_run
     assert status not in (0, None)
-    assert "error: process 0 failed" in said or "JAX distributed service" in said, said
+    assert "error: process 0 failed" in errors or "JAX distributed service" in errors, errors
     with Checkpoints(workdir, read_only=True) as checkpoints:
         assert checkpoints.steps() == [4]
 
 
-def test_only_process_0_talks(broken_run):
-    _, _, said, heard = broken_run
-    assert "step 4/8" in said
-    assert "step" not in heard and "heads_G1" not in heard, heard
+def test_only_process_0_logs(broken_run):
+    _, _, errors, others_errors = broken_run
+    assert "step 4/8" in errors
+    assert "step" not in others_errors and "heads_G1" not in others_errors, others_errors
 
 
 def test_one_process_finishes_what_two_began_as_if_it_had_been_alone(
     broken_run, data_dir, tmp_path
 ):
     folders = tmp_path / "alone", broken_run[0]
-    words = [ROOT / "tests/support/host_process.py", data_dir, *folders]
-    process = start(words, devices=2, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "cache"))
-    said = process.communicate()[1]
-    assert process.returncode == 0, said
-    assert "continuing from the checkpoint of step 4" in said
+    env = environment_of(devices=2, cache=tmp_path / "cache")
+    done = run("tests/support/host_process.py", data_dir, *folders, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "resuming from the checkpoint of step 4" in done.stderr
     alone, resumed = (load_trained(workdir) for workdir in folders)
     assert alone.step == resumed.step == 8
     fresh = untrained(folders[0]).variables
@@ -110,22 +94,18 @@ def test_one_process_finishes_what_two_began_as_if_it_had_been_alone(
 
 
 def test_a_mistake_on_one_host_ends_all_with_its_message(data_dir, tmp_path):
-    words = [ROOT / "scripts/train.py", f"--config={ROOT}/configs/synthetic.py"]
+    words = ["scripts/train.py", "--config=configs/synthetic.py"]
     words += [f"--workdir={tmp_path}/run", f"--coordinator=127.0.0.1:{free_port()}"]
     words += ["--config.sampler.P=4"]
     folders = (data_dir, tmp_path / "elsewhere")
     processes = [
         start(
-            [*words, "--process_count=2", f"--process_id={n}", f"--config.data.data_dir={folder}"],
-            devices=1,
+            *(*words, "--process_count=2", f"--process_id={n}"),
+            f"--config.data.data_dir={folder}",
+            env=environment_of(devices=1),
         )
         for n, folder in enumerate(folders)
     ]
-    for process, said in [(p, p.communicate(timeout=60)[1]) for p in processes]:
-        assert process.returncode == 2 and "Traceback" not in said, said
-        assert "error: process 1 failed: RegDB trial 1 is not prepared" in said
-
-
-def test_a_coordinator_without_a_port_is_refused():
-    with pytest.raises(UserError, match="coordinator=here: expected host:port of process 0"):
-        start_hosts(coordinator="here")
+    for process, errors in [(p, p.communicate(timeout=60)[1]) for p in processes]:
+        assert process.returncode == 2 and "Traceback" not in errors, errors
+        assert "error: process 1 failed: RegDB trial 1 is not prepared" in errors

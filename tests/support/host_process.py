@@ -1,60 +1,43 @@
 """A process of `tests/runtime/test_two_processes.py`.
 
 python tests/support/host_process.py DATA WORKDIR PORT ID    one of two that train together;
-    process 1 dies without a word after step 5, when the checkpoint of step 4 is whole
+    process 1 dies without a word after step 5, when the checkpoint of step 4 is complete
 python tests/support/host_process.py DATA WORKDIR WORKDIR    one that trains alone, in each folder
 """
 
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 
-from dmcf_jax.configs import synthetic
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script
+
+from support import tiny  # noqa: E402
+from support.tiny import ONE_LEVEL  # noqa: E402
 
 # Heads without batch norm: it would make the gradient of the bias before it zero but for rounding,
-# and Adam makes whole steps of rounding.
-CONFIG = {
-    "data.size": (32, 32),
-    "data.pad": 2,
+# and Adam makes full steps of rounding.
+CHANGES = ONE_LEVEL | {
     "data.placement": "host",
     "model.shared_from": "stem",
-    "model.levels": ("layer1",),
-    "model.stripes": (1,),
     "model.reduce_global": False,
-    "model.width": 4,
-    "sampler.P": 4,
-    "sampler.K": 2,
-    "loss.triplet_start_step": 0,
     "optim.lr_backbone": 1e-4,
     "optim.lr_heads": 1e-4,
     "optim.lr_log_variance": 1e-4,
-    "train.steps": 8,
-    "train.checkpoint_every": 4,
-    "train.log_every": 1,
 }
 
 
-def config_of(data_dir):
-    """Return the config of all these processes."""
-    config = synthetic.get_config()
-    config.update_from_flattened_dict(CONFIG | {"data.data_dir": data_dir})
-    return config
+def dying_after_step_5(workdir):
+    """Return what ends this process after step 5 like one whose machine lost power."""
 
-
-def die_after_step_5():
-    """Let the loop of this process end like one whose machine lost power."""
-    from dmcf_jax.training.loop import Loop
-
-    after_step = Loop._after_step
-
-    def dying(self, step, state):
-        after_step(self, step, state)
-        if step == 4:
-            self._run.checkpoints.wait()
+    def die(step, state):
         if step == 5:
+            while not Path(workdir, "checkpoints/4").is_dir():  # until it is complete
+                time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Loop._after_step = dying
+    return die
 
 
 def train_with_another(data_dir, workdir, port, process):
@@ -66,17 +49,16 @@ def train_with_another(data_dir, workdir, port, process):
     with hosts.ending_together():
         from dmcf_jax.train import train
 
-        if process == "1":
-            die_after_step_5()
-        train(config_of(data_dir), workdir)
+        on_step = dying_after_step_5(workdir) if process == "1" else None
+        train(tiny.config(CHANGES | {"data.data_dir": data_dir}), workdir, on_step=on_step)
 
 
 def train_alone(data_dir, *workdirs):
-    """Train in each folder, from where it stands."""
+    """Train in each folder, from its latest checkpoint on."""
     from dmcf_jax.train import train
 
     for workdir in workdirs:
-        train(config_of(data_dir), workdir)
+        train(tiny.config(CHANGES | {"data.data_dir": data_dir}), workdir)
 
 
 if __name__ == "__main__":

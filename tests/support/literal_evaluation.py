@@ -8,12 +8,14 @@ The tie rule is explicit: at an equal distance an image of another person comes 
 import numpy as np
 
 
+def unit(points):
+    """Return the rows of `points` scaled to length 1, float64."""
+    points = points.astype(np.float64)
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
 def cosine_distances(queries, gallery):
-    queries = queries.astype(np.float64)
-    gallery = gallery.astype(np.float64)
-    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    gallery = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
-    return -queries @ gallery.T
+    return -unit(queries) @ unit(gallery).T
 
 
 def euclidean_distances(queries, gallery):

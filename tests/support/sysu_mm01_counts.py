@@ -1,4 +1,4 @@
-"""How many images each test identity of SYSU-MM01 has in cameras 1 to 6: published facts.
+"""How many images each test identity of SYSU-MM01 has in cameras 1 to 6: as published.
 
 Identities are those of `exp/test_id.txt`; totals are 1374, 1565, 1883, 1918, 1918, 1920.
 """

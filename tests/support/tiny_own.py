@@ -1,14 +1,17 @@
 """A config so small that the tutorial can be run by a test."""
 
+import sys
+from pathlib import Path
+
 from ml_collections import ConfigDict
 
-from dmcf_jax.configs import own
+sys.path.insert(0, str(Path(__file__).parents[1]))  # read as a config file, too
+
+from support import tiny  # noqa: E402
+
+from dmcf_jax.configs import own  # noqa: E402
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Return the tutorial's config with two levels of four channels."""
-    config = own.get_config("quick")
-    config.data.size = (48, 32)
-    config.model.update(levels=("layer1", "layer2"), stripes=(1, 2), width=4, embedding_dim=8)
-    config.sampler.P, config.sampler.K = 2, 2
-    return config
+    """Return the tutorial's config with the tiny network."""
+    return tiny.config({"sampler.P": 2}, base=own, variant="quick")

@@ -1,5 +1,6 @@
 """A stand-in for a trained model and people as plain pictures, for tests that train nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,22 @@ from dmcf_jax.retrieval.model import FeatureExtractor
 STRIPES = 4
 
 
-def toy_model(fingerprint: str = "a" * 64, calls: list | None = None) -> FeatureExtractor:
+def toy_model(
+    fingerprint: str = "a" * 64, calls: list | None = None, embed: Callable | None = None
+) -> FeatureExtractor:
     """Return a model whose embedding is the mean colour of four stripes; `calls` counts pictures.
 
-    Infrared pictures are embedded as visible ones, turned by one place.
+    Infrared pictures are embedded as visible ones, turned by one place; `embed` replaces all that.
     """
 
-    def embed(images: np.ndarray, modality: str) -> np.ndarray:
+    def count_and_embed(images: np.ndarray, modality: str) -> np.ndarray:
         if calls is not None:
             calls.append(len(images))
-        return truth(images, modality)
+        return (embed or truth)(images, modality)
 
-    return FeatureExtractor("toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, embed)
+    return FeatureExtractor(
+        "toy", fingerprint, (16, 8), "bilinear", 3 * STRIPES, None, count_and_embed
+    )
 
 
 def truth(images: np.ndarray, modality: str) -> np.ndarray:

@@ -1,20 +1,17 @@
 """hf://owner/name against a small hub on this machine, asked by huggingface_hub itself."""
 
-import os
-import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from support.commands import environment, run
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.weights.read import read_weights
 
-ROOT = Path(__file__).parents[2]
 STORED = np.arange(6, dtype=np.float16).reshape(2, 3)
 # In a process of its own, as the hub's address is read at import; its retries need not wait.
 PROGRAM = """
@@ -75,17 +72,17 @@ def hub():
 
 def ask(address, hub, cache):
     settings = {"HF_ENDPOINT": hub, "HF_HUB_CACHE": str(cache), "NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-c", PROGRAM, address]
-    environment = os.environ | settings | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
+    return run("-c", PROGRAM, address, env=environment(**settings)).stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_repository_is_fetched_once_and_then_read_from_the_cache(hub, tmp_path):
     expected = str({"conv1.weight": STORED.tolist()})
     assert ask("hf://owner/name", hub, tmp_path) == expected
     assert ask("hf://owner/name", "http://127.0.0.1:9", tmp_path) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -100,6 +97,7 @@ def test_what_the_hub_refuses_is_reported(hub, tmp_path, name, reason):
     assert ask(address, hub, tmp_path) == f"{address} cannot be fetched: {reason}. Or name a file."
 
 
+@pytest.mark.slow
 def test_a_hub_that_cannot_be_reached_is_reported(tmp_path):
     pytest.importorskip("huggingface_hub", reason="needs the `hub` extra")
     assert ask("hf://owner/name", "http://127.0.0.1:9", tmp_path) == (

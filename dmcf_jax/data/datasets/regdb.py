@@ -65,7 +65,7 @@ def _inspect_trial(root: Path, trial: int, existing: dict[str, dict[str, None]])
         if records:
             listing.add_split(split, records)
     names = [f"idx/{split}_*_{trial}.txt" for split in SPLITS]
-    listing.problems += overlap(*names, *map(listing.identities, SPLITS))
+    listing.problems += overlap(names[0], names[1], *map(listing.identities, SPLITS))
     return listing
 
 

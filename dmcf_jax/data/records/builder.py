@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-import dmcf_jax
-from dmcf_jax import modality
+from dmcf_jax import __version__, modality
 from dmcf_jax.data import decode
 from dmcf_jax.data.datasets.dataset import Dataset
 from dmcf_jax.data.datasets.inspect_tree import inspect_tree
@@ -120,22 +119,23 @@ class RecordBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         listing = self._listing or self._inspect(root)
         refuse(self.dataset, listing, [], self._unofficial)
         self._reader = self._reader or ImageReader(root)
-        self.info.metadata.update(
+        metadata = self.info.metadata
+        assert metadata is not None  # `_info` makes it
+        metadata.update(
             dataset=self.name,
             official=not self._unofficial and self.dataset.published is not None,
             source=str(root.resolve()),
             source_sha256="",
             records_sha256={},
             counts={split: count(rows) for split, rows in listing.splits.items()},
-            package_version=dmcf_jax.__version__,
+            package_version=__version__,
             **self._metadata,
         )
         return {split: self._shards(split, rows) for split, rows in listing.splits.items()}
 
     def _inspect(self, root: Path) -> Listing:
-        name = self.builder_config.name if self.builder_config else None
         trials = {prepared.config_name(n)[0]: n for n in self.dataset.trial_numbers if n}
-        trial = trials.get(name)
+        trial = trials.get(str(self.builder_config.name)) if self.builder_config else None
         return inspect_tree(self.dataset, root, (trial,))[trial]
 
     def _shards(self, split: str, rows: list[Record]) -> list[Callable[[], Iterator]]:
@@ -145,6 +145,7 @@ class RecordBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _examples(self, split: str, rows: list[Record], start: int, digest: Any) -> Iterator:
         """Yield (row number, record) of one shard; its digest continues the shard's before it."""
+        assert self._reader is not None  # set before any shard
         part = rows[start : start + RECORDS_PER_SHARD]
         images = map_in_threads(self._reader, [row.path for row in part])
         for number, (row, (image, file_digest)) in enumerate(zip(part, images, strict=True), start):
@@ -153,8 +154,10 @@ class RecordBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             self._files[row.path] = file_digest
             yield number, record
             self._advance(1)
-        self.info.metadata["records_sha256"][split] = digest.hexdigest()
-        self.info.metadata["source_sha256"] = source_digest(self._files)
+        metadata = self.info.metadata
+        assert metadata is not None
+        metadata["records_sha256"][split] = digest.hexdigest()
+        metadata["source_sha256"] = source_digest(self._files)
 
 
 def builder_class(dataset: Dataset) -> type[RecordBuilder]:

@@ -31,12 +31,16 @@ class Records:
         from tensorflow_datasets.proto import tf_example_pb2
 
         self._folder, self._split = folder, split
-        self._parse = tf_example_pb2.Example.FromString
+        example = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]  # no stub
+        self._parse = example.FromString
         raw = tfds.decode.DeserializeMethod.RAW_BYTES
         try:
             with quiet():
                 builder = tfds.builder_from_directory(folder)
-                self._rows = builder.as_data_source(split, deserialize_method=raw)
+                self._rows = builder.as_data_source(
+                    split,  # pyright: ignore[reportCallIssue]  # a decorator of tfds hides it
+                    deserialize_method=raw,
+                )
             self._length = len(self._rows)
         except Exception as error:  # array_record raises several kinds on damaged files
             raise self._damaged(error) from error

@@ -100,10 +100,11 @@ def _compare_source(item: Prepared, source: Path, paths: list[str]) -> list[Prob
         except BadImage as error:
             return Problem(path, f"{source / path}: {error}")
 
-    files = dict(zip(paths, map_in_threads(digest, paths), strict=True))
-    unreadable = [file for file in files.values() if isinstance(file, Problem)]
+    found = list(map_in_threads(digest, paths))
+    unreadable = [file for file in found if isinstance(file, Problem)]
     if unreadable:
         return unreadable
+    files = {path: file for path, file in zip(paths, found, strict=True) if isinstance(file, bytes)}
     if source_digest(files) != item.metadata["source_sha256"]:
         text = f"{source}: its images are no longer those that {item.path} was made from"
         return [Problem("--source", text)]

@@ -1,4 +1,4 @@
-"""The parts that a made-up picture shows, and where its randomness comes from."""
+"""The parts that a synthetic picture shows, and where its random numbers come from."""
 
 import enum
 
@@ -13,23 +13,30 @@ class Part(enum.IntEnum):
     SKIN = 2
     HAIR = 3
     HAT = 4
-    GLASSES = 5
-    UPPER = 6
-    PATTERN = 7
-    FOLD = 8
-    SEAM = 9
-    INNER = 10
-    SCARF = 11
-    LOWER = 12
-    LOWER_FOLD = 13
-    SHOES = 14
-    BAG = 15
-    STRAP = 16
-    OCCLUDER = 17
+    BRIM = 5
+    MASK = 6
+    UPPER = 7
+    SECOND = 8
+    TRIM = 9
+    PATTERN = 10
+    FOLD = 11
+    SEAM = 12
+    INNER = 13
+    SCARF = 14
+    LOWER = 15
+    LOWER_SECOND = 16
+    LOWER_FOLD = 17
+    SOCKS = 18
+    SHOES = 19
+    BAG = 20
+    FLAP = 21
+    STRAP = 22
+    OCCLUDER = 23
+    OTHER_OCCLUDER = 24
 
 
 class Stream(enum.IntEnum):
-    """First number of every seed, so that no two uses of randomness share a stream."""
+    """First number of every seed, so that no two uses of random numbers share a stream."""
 
     PERSON = 1
     MATERIALS = 2

@@ -1,111 +1,95 @@
-"""What a camera looks at: a made-up person in front of a background, in one spectrum.
+"""What a camera looks at: a synthetic person in front of a background, in one spectrum.
 
-A scene is light before any camera: RGB reflectance times illumination in 0..1 for visible light,
-one channel otherwise. Thermal scenes are in units where 0 is ambient and 1 bare skin.
+Figure and background are put together as bytes, which Pillow does fast, and lit as floats. Light
+before any camera is RGB reflectance times illumination in 0..1 for visible light and one channel
+otherwise; thermal scenes are in units where 0 is ambient and 1 bare skin.
 """
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops
 
+from dmcf_jax.data.synthetic.background import draw_background
+from dmcf_jax.data.synthetic.noise import gaussian_noise
 from dmcf_jax.data.synthetic.parts import Part
 from dmcf_jax.data.synthetic.person import Person
 from dmcf_jax.data.synthetic.sketch import SUPERSAMPLING
 
 SPECTRA = ("visible", "thermal", "near_infrared")
-_THERMAL_RANGE = (-0.6, 1.6)
+_RANGES = {"visible": (0.0, 1.0), "thermal": (-0.6, 1.6), "near_infrared": (0.0, 1.0)}
+_COARSE = 4  # shading is computed this much smaller than the scene
 
 
 def light_scene(
     person: Person, parts: UInt8[np.ndarray, "H W"], spectrum: str, draw: np.random.Generator
 ) -> Float[np.ndarray, "h w c"]:
-    """Return the scene that `parts` (supersampled) makes in `spectrum`; c is 3 or 1, float32."""
-    size = (parts.shape[0] // SUPERSAMPLING, parts.shape[1] // SUPERSAMPLING)
-    cover = _reduced(Image.fromarray((parts > 0).astype(np.uint8) * 255)) / 255
+    """Return the scene that a map of parts makes, float32; c is 3 for visible light, else 1.
+
+    Args:
+        person: whose materials are seen.
+        parts: map of parts, `SUPERSAMPLING` times as large as the scene.
+        spectrum: one of `SPECTRA`.
+        draw: random numbers of this picture.
+    """
+    mask = Image.fromarray((parts > 0).view(np.uint8) * np.uint8(255))
+    cover = mask.reduce(SUPERSAMPLING)
+    behind = _behind((cover.height, cover.width), spectrum, draw)
+    gaps = ImageChops.invert(cover)
+    if spectrum == "visible":
+        gaps = Image.merge("RGB", (gaps, gaps, gaps))
     figure = _painted(parts, _palette(person, spectrum, draw), spectrum)
-    relief = _relief(cover[..., 0], spectrum, draw)
-    behind = _background(size, spectrum, draw)
-    return figure * relief[..., None] + (1 - cover) * behind
+    levels = np.asarray(ImageChops.add(figure, ImageChops.multiply(behind, gaps)))
+    low, high = _RANGES[spectrum]
+    light = levels.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+    return light.reshape(*levels.shape[:2], -1) * _shade(mask, cover, spectrum, draw)[..., None]
 
 
-def _reduced(image: Image.Image) -> Float[np.ndarray, "h w c"]:
-    pixels = np.asarray(image.reduce(SUPERSAMPLING), np.float32)
-    return pixels.reshape(*pixels.shape[:2], -1)
+def _behind(size: tuple[int, int], spectrum: str, draw: np.random.Generator) -> Image.Image:
+    if spectrum != "thermal":
+        bands = 3 if spectrum == "visible" else 1
+        return draw_background(size, bands, draw.uniform(0.2, 0.75), 1.0, draw)
+    low, high = _RANGES["thermal"]
+    warmth = min(0.6, max(-0.4, draw.normal(0.03, 0.2)))
+    tone = (warmth - low) / (high - low)
+    return draw_background(size, 1, tone, draw.uniform(0.4, 1.6) / (high - low), draw)
 
 
-def _palette(person: Person, spectrum: str, draw: np.random.Generator) -> np.ndarray:
-    """Return the light of every part, 0 for the background, uint8 [part 3] or [part 1]."""
-    materials = getattr(person.materials, spectrum)
-    table = np.zeros((len(Part), 3 if spectrum == "visible" else 1))
-    for part, light in materials.items():
-        table[part] = light
-    table[Part.OCCLUDER] = draw.uniform(0.05, 0.8, table.shape[1])
+def _palette(
+    person: Person, spectrum: str, draw: np.random.Generator
+) -> UInt8[np.ndarray, "part c"]:
+    """Return the light of every part as a byte, 0 for the background."""
+    table = person.materials.tables[spectrum].copy()
+    table[Part.OCCLUDER :] = draw.random(table[Part.OCCLUDER :].shape) * 0.75 + 0.05
     if spectrum == "thermal":
         # Prints have the cloth's own warmth: they vanish in the far infrared.
-        worn = table[1:] + draw.normal(0, 0.02, (len(Part) - 1, 1))
-        worn[Part.PATTERN - 1] = worn[Part.UPPER - 1]
-        table[1:] = (worn - _THERMAL_RANGE[0]) / (_THERMAL_RANGE[1] - _THERMAL_RANGE[0])
-    return np.clip(table * 255, 0, 255).astype(np.uint8)
+        table += 0.03 * draw.standard_normal(table.shape)
+        table[Part.PATTERN] = table[Part.UPPER]
+    low, high = _RANGES[spectrum]
+    levels = ((table - low) * (255 / (high - low))).clip(0, 255).astype(np.uint8)
+    levels[0] = 0
+    return levels
 
 
-def _painted(parts: np.ndarray, palette: np.ndarray, spectrum: str) -> np.ndarray:
+def _painted(parts: np.ndarray, palette: np.ndarray, spectrum: str) -> Image.Image:
+    """Return the figure in its light, black behind it, in the scene's size."""
     image = Image.fromarray(parts)
-    if spectrum == "visible":
-        image.putpalette(palette.tobytes())
-        return _reduced(image.convert("RGB")) / 255
-    painted = _reduced(image.point(palette[:, 0].tolist() + [0] * (256 - len(palette)))) / 255
-    if spectrum == "near_infrared":
-        return painted
-    cover = _reduced(Image.fromarray((parts > 0).astype(np.uint8)))
-    low, high = _THERMAL_RANGE
-    return painted * (high - low) + low * cover
+    if spectrum != "visible":
+        return image.point(palette.ravel().tolist() + [0] * (256 - len(palette))).reduce(
+            SUPERSAMPLING
+        )
+    image.putpalette(palette.tobytes())
+    return image.convert("RGB").reduce(SUPERSAMPLING)
 
 
-def _relief(cover: np.ndarray, spectrum: str, draw: np.random.Generator) -> np.ndarray:
-    """Return factors that round the limbs, fold the cloth and light one side, [h w]."""
-    radius = 0.03 * cover.shape[0]
-    soft = Image.fromarray((cover * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(radius))
-    depth = np.asarray(soft, np.float32) / 255
-    step = max(1, round(radius / 2))
-    slope = np.roll(depth, step, 1) - np.roll(depth, -step, 1)
-    side = float(draw.normal(0, 0.05 if spectrum == "thermal" else 0.30))
-    folds = 1 + _cloud(cover.shape, (18, 9), draw.uniform(0.03, 0.12), draw)
-    return (0.54 + 0.46 * depth + side * slope) * folds
-
-
-def _cloud(shape, cells, spread: float, draw: np.random.Generator) -> np.ndarray:
-    """Return smooth noise of zero mean with `cells` (down, across) grains, [h w]."""
-    grains = draw.normal(0, spread, cells).astype(np.float32)
-    return np.asarray(Image.fromarray(grains).resize(shape[::-1], Image.Resampling.BICUBIC))
-
-
-def _background(size, spectrum: str, draw: np.random.Generator) -> np.ndarray:
-    """Return ground, wall and clutter in this spectrum's units, [h w 3] or [h w 1]."""
-    mode, bands = ("RGB", 3) if spectrum == "visible" else ("L", 1)
-    base = draw.uniform(0.25, 0.7)
-    image = Image.new(mode, size[::-1], _tone(base, bands, draw))
-    _clutter(ImageDraw.Draw(image), size, base, bands, draw)
-    image = image.filter(ImageFilter.BoxBlur(draw.uniform(0.3, 2.5)))
-    light = np.asarray(image, np.float32).reshape(*size, bands) / 255
-    light = light + _cloud(size, (24, 12), draw.uniform(0.01, 0.06), draw)[..., None]
-    if spectrum == "thermal":
-        return (light - base) * float(draw.uniform(0.4, 1.8))
-    return np.clip(light, 0.02, 1)
-
-
-def _clutter(brush: ImageDraw.ImageDraw, size, base: float, bands: int, draw) -> None:
-    height, width = size
-    horizon = draw.uniform(0.35, 0.95) * height
-    tilt = draw.normal(0, 0.06) * height
-    ground = [(0, horizon), (width, horizon + tilt), (width, height), (0, height)]
-    brush.polygon(ground, fill=_tone(base + draw.normal(0, 0.12), bands, draw))
-    for _ in range(draw.integers(3, 14)):
-        left, top = draw.uniform(-0.3, 1.0) * width, draw.uniform(-0.3, 1.0) * height
-        across, down = draw.exponential(0.25) * width, draw.exponential(0.4) * height
-        box = [left, top, left + across + 1, top + down + 1]
-        brush.rectangle(box, fill=_tone(base + draw.normal(0, 0.26), bands, draw))
-
-
-def _tone(level: float, bands: int, draw: np.random.Generator) -> int | tuple[int, ...]:
-    tone = np.clip((level + draw.normal(0, 0.04, bands)) * 255, 5, 250).astype(int).tolist()
-    return tone[0] if bands == 1 else tuple(tone)
+def _shade(
+    mask: Image.Image, cover: Image.Image, spectrum: str, draw: np.random.Generator
+) -> Float[np.ndarray, "h w"]:
+    """Return factors that round the limbs, fold the cloth and light one side of the figure."""
+    depth = np.asarray(mask.reduce(SUPERSAMPLING * _COARSE), np.float32) * np.float32(1 / 255)
+    slope = np.zeros_like(depth)
+    slope[:, 1:-1] = depth[:, :-2] - depth[:, 2:]
+    side = np.float32(draw.normal(0, 0.04 if spectrum == "thermal" else 0.2))
+    folds = 1 + gaussian_noise(depth.shape, draw.uniform(0.03, 0.12), draw)
+    relief = (np.float32(-0.46) + np.float32(0.46) * depth + side * slope + 1) * folds - 1
+    relief = Image.fromarray(relief).resize(cover.size, Image.Resampling.BILINEAR)
+    return 1 + np.asarray(relief) * (np.asarray(cover, np.float32) * np.float32(1 / 255))

@@ -1,160 +1,205 @@
-"""The canvas that a figure is drawn on: pose, landmarks and brushes.
+"""The canvas that a figure is drawn on: the camera's view of the body and the brushes.
 
-Coordinates are the body's own: y runs from 0 (crown) to 1 (soles), x from the spine to the right
-of the picture, both in units of the body's height.
+Points are (x, y, z) in the body's own coordinates (see `pose`).
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from dmcf_jax.data.synthetic.parts import Part, Stream, numbered_generator
-from dmcf_jax.data.synthetic.person import ARM_ODDS, ARMS, Person
+from dmcf_jax.data.synthetic.parts import Part
+from dmcf_jax.data.synthetic.pose import Point3
 
 SUPERSAMPLING = 2
-ANKLE = 0.955
-Point = tuple[float, float]
-Points = Sequence[Point]
+Flat = tuple[float, float]
+Row = tuple[float, float, float, float]
 
 
-@dataclasses.dataclass(frozen=True)
-class Pose:
-    """The body at one instant: view 'front' or 'back', gait phase and turn in radians.
+class View(NamedTuple):
+    """Where the camera is and where a detector's box put the body.
 
-    Arms mostly follow the person's habit, not always; both they and `arm_jitter` are in the
-    person's own frame.
+    Attributes:
+        yaw: turn of the body in radians, 0 facing the camera.
+        pitch: how far the camera looks down, in radians.
+        roll: tilt of the picture, in radians.
+        left: the picture's fraction at which the spine is.
+        top: the picture's fraction at which the crown is.
+        height: the body's height as a fraction of the picture's.
+        stretch: what resizing the box to the picture's shape did to widths.
     """
 
-    view: str
-    phase: float
-    turn: float
-    swing: float
-    arms: tuple[str, str]
-    arm_jitter: tuple[float, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """Where a detector's box put the body.
-
-    `left` and `top` are the picture's fractions at which spine and crown stand, `height` the
-    body's height as a fraction of the picture's and `stretch` what resizing the box to the
-    picture's shape did to widths.
-    """
-
+    yaw: float
+    pitch: float
+    roll: float
     left: float
     top: float
     height: float
     stretch: float
 
 
-def draw_pose(person: Person, *, frame: int, view: str) -> Pose:
-    """Return the pose at `frame`: cameras of any spectrum that share a frame see the same one."""
-    draw = numbered_generator(Stream.POSE, person.seed, person.identity, frame)
-    jitter = draw.normal(0, 0.022, 2)
-    arms = [
-        arm if draw.random() < 0.9 else str(draw.choice(ARMS, p=ARM_ODDS))
-        for arm in person.habit.arms
-    ]
-    if person.outfit.bag == "hand":
-        arms[0 if person.outfit.bag_side < 0 else 1] = "swing"
-    return Pose(
-        view=view,
-        phase=draw.uniform(0, 2 * math.pi),
-        turn=min(0.8, max(-0.8, draw.normal(0, 0.15))),
-        swing=draw.uniform(0.4, 0.9),
-        arms=(arms[0], arms[1]),
-        arm_jitter=(float(jitter[0]), float(jitter[1])),
-    )
-
-
 class Sketch:
-    """A canvas of parts, the body's landmarks and the brushes."""
+    """A canvas of parts, the camera's view and the brushes.
 
-    def __init__(self, person: Person, pose: Pose, placement: Placement, size: tuple[int, int]):
+    Args:
+        view: how the body is seen.
+        size: height and width of the picture; the canvas is `SUPERSAMPLING` times as large.
+        drop: how far the body is lower than when it stands straight.
+    """
+
+    def __init__(self, view: View, size: tuple[int, int], drop: float = 0.0):
         height, width = (SUPERSAMPLING * side for side in size)
-        self.body, self.outfit, self.habit = person.body, person.outfit, person.habit
-        self.pose = pose
-        self.unit = placement.height * height
-        self.origin = (placement.left * width, placement.top * height)
-        self.wide = self.unit * placement.stretch * _turned_width(pose.turn)
+        self.cos, self.sin = math.cos(view.yaw), math.sin(view.yaw)
+        self.pitch, self.roll, self.drop = math.sin(view.pitch), math.sin(view.roll), drop
+        self.unit = view.height * height
+        self.wide = self.unit * view.stretch
+        self.origin = (view.left * width, view.top * height)
         self.image = Image.new("L", (width, height))
         self.brush = ImageDraw.Draw(self.image)
-        self.mirror = 1 if pose.view == "back" else -1
-        self._landmarks()
 
-    def _landmarks(self) -> None:
-        body = self.body
-        self.shoulder = body.head + 0.035
-        self.crotch = 1 - body.legs
-        self.waist = self.shoulder + 0.62 * (self.crotch - self.shoulder)
-        self.knee = self.crotch + 0.5 * (ANKLE - self.crotch)
-        self.legs = [self._leg(side) for side in (-1, 1)]
-        self.arms = [self._arm(index, side) for index, side in enumerate((-1, 1))]
+    def near(self, x: float, z: float) -> float:
+        """Return how much nearer than the spine a point is to the camera."""
+        return z * self.cos - x * self.sin
 
-    def _leg(self, side: int) -> list[Point]:
-        phase = self.pose.phase + (math.pi if side > 0 else 0)
-        stride = self.habit.stride * math.sin(phase)
-        drift = 0.16 * stride * math.sin(self.pose.turn) + 0.006 * stride
-        lift = 0.05 * self.habit.stride * max(0.0, math.cos(phase))
-        hip, foot = side * 0.5 * self.body.hips, side * self.habit.stance * self.body.hips
-        knee = (0.45 * hip + 0.55 * foot + 0.6 * drift, self.knee - 0.3 * lift)
-        return [(hip, self.crotch - 0.02), knee, (foot + drift, ANKLE - lift)]
+    def flat(self, point: Point3) -> Flat:
+        """Return where the camera sees a point, in the body's units."""
+        x, y, z = point
+        across = x * self.cos + z * self.sin
+        down = y + self.drop + self.pitch * (z * self.cos - x * self.sin)
+        return across + self.roll * (0.5 - down), down + self.roll * across
 
-    def _arm(self, index: int, side: int) -> list[Point]:
-        own = index if self.mirror > 0 else 1 - index
-        top = (side * (self.body.shoulders - 0.4 * self.body.limbs), self.shoulder + 0.03)
-        move = self.pose.swing * math.sin(self.pose.phase + index * math.pi)
-        out = self.habit.splay + self.pose.arm_jitter[own]
-        elbow = (top[0] + side * (0.018 + out), top[1] + 0.165 - 0.012 * move)
-        hand = {
-            "swing": (elbow[0] + side * (0.4 * out - 0.012), elbow[1] + 0.15 - 0.025 * move),
-            "pocket": (side * 0.85 * self.body.hips, self.waist + 0.085),
-            "phone": (side * 0.35 * self.body.shoulders, self.shoulder + 0.11),
-        }[self.pose.arms[own]]
-        if self.pose.arms[own] != "swing":
-            elbow = (elbow[0] + side * 0.03, elbow[1])
-        return [top, elbow, hand]
+    def _fill(self, points: Sequence[Flat], part: Part) -> None:
+        left, top = self.origin
+        wide, unit = self.wide, self.unit
+        self.brush.polygon([(left + x * wide, top + y * unit) for x, y in points], fill=int(part))
 
-    def at(self, x: float, y: float) -> Point:
-        """Return where on the canvas, in its pixels, a point of the body lies."""
-        lean = self.habit.lean * (1 - y) / 0.5
-        return self.origin[0] + (x + lean) * self.wide, self.origin[1] + y * self.unit
+    def oval(self, centre: Point3, across: float, down: float, part: Part) -> None:
+        """Fill an upright ellipse of these half axes."""
+        x, y = self.flat(centre)
+        left, top = self.origin[0] + x * self.wide, self.origin[1] + y * self.unit
+        a, b = abs(across * self.wide), abs(down * self.unit)
+        self.brush.ellipse([left - a, top - b, left + a, top + b], fill=int(part))
 
-    def polygon(self, points: Points, part: Part) -> None:
-        """Fill a polygon."""
-        self.brush.polygon([self.at(*point) for point in points], fill=int(part))
+    def block(self, centre: Point3, box: Point3, part: Part, taper: float = 1.0) -> None:
+        """Fill an upright box of half sizes (x, y, z); `taper` scales its upper side."""
+        x, y = self.flat(centre)
+        half = self.half_width(box[0], box[2], square=True)
+        high, low = y - box[1], y + box[1]
+        top = half * taper
+        self._fill([(x - top, high), (x + top, high), (x + half, low), (x - half, low)], part)
 
-    def mirrored(self, half: Points, part: Part) -> None:
-        """Fill the shape whose right half, downwards, is `half`."""
-        self.polygon([*half, *((-x, y) for x, y in reversed(half))], part)
+    def half_width(self, across: float, deep: float, square: bool = False) -> float:
+        """Return half the width that an ellipse, or a rectangle, of these half axes shows."""
+        if square:
+            return abs(across * self.cos) + abs(deep * self.sin)
+        return math.hypot(across * self.cos, deep * self.sin)
 
-    def oval(self, x: float, y: float, across: float, down: float, part: Part) -> None:
-        """Fill an upright ellipse of these half axes around (x, y)."""
-        (left, top), (right, bottom) = self.at(x - across, y - down), self.at(x + across, y + down)
-        box = [min(left, right), min(top, bottom), max(left, right), max(top, bottom)]
-        self.brush.ellipse(box, fill=int(part))
+    def line(self, points: Sequence[Point3], thickness: float, part: Part) -> None:
+        """Draw an open line of even thickness in the body's units."""
+        left, top = self.origin
+        flat = [self.flat(point) for point in points]
+        pixels = [(left + x * self.wide, top + y * self.unit) for x, y in flat]
+        self.brush.line(pixels, fill=int(part), width=max(1, round(thickness * self.unit)))
 
-    def stroke(self, points: Points, thickness: float, part: Part) -> None:
-        """Draw an open line of even thickness."""
-        width = max(1, round(thickness * self.unit))
-        self.brush.line([self.at(*point) for point in points], fill=int(part), width=width)
+    def limb(
+        self,
+        joints: Sequence[Point3],
+        radii: Sequence[float],
+        part: Part,
+        start: float = 0.0,
+        end: float = 1.0,
+        shift: float = 0.0,
+    ) -> None:
+        """Fill a tapered limb from the fraction `start` of its length to the fraction `end`.
 
-    def limb(self, joints: Points, widths: Sequence[float], part: Part) -> None:
-        """Fill tapered bones through `joints`, of half width `widths` at each."""
-        self.oval(*joints[0], 0.9 * widths[0], 0.6 * widths[0], part)
-        pairs = zip(joints, joints[1:], widths, widths[1:], strict=False)
-        for (x0, y0), (x1, y1), r0, r1 in pairs:
-            length = math.hypot(x1 - x0, y1 - y0) or 1.0
-            nx, ny = (y1 - y0) / length, (x0 - x1) / length
-            corners = [(x0 + r0 * nx, y0 + r0 * ny), (x1 + r1 * nx, y1 + r1 * ny)]
-            corners += [(x1 - r1 * nx, y1 - r1 * ny), (x0 - r0 * nx, y0 - r0 * ny)]
-            self.polygon(corners, part)
-            self.oval(x1, y1, r1, 0.8 * r1, part)
+        Args:
+            joints: its three joints.
+            radii: half its width at each joint.
+            part: what it shows.
+            start: fraction of its length at which to begin; likewise `end`.
+            shift: move across, in half widths; for stripes.
+        """
+        flat = [self.flat(point) for point in joints]
+        stops = [start, *([0.5] if start < 0.5 < end else []), end]
+        sides: tuple[list[Flat], list[Flat]] = ([], [])
+        for stop in stops:
+            (x, y), radius, (nx, ny) = _along(flat, radii, stop)
+            x, y = x + shift * radius * nx, y + shift * radius * ny
+            width = radius * (0.3 if shift else 1.0)
+            sides[0].append((x + width * nx, y + width * ny))
+            sides[1].append((x - width * nx, y - width * ny))
+        self._fill([*sides[0], *reversed(sides[1])], part)
+
+    def tube(
+        self,
+        rows: Sequence[Row],
+        part: Part,
+        top: float | None = None,
+        bottom: float | None = None,
+        angles: Flat | None = None,
+    ) -> None:
+        """Fill a part of the wall of an upright tube, as far as the camera sees it.
+
+        Args:
+            rows: (y, half width, half depth, z of the middle) downwards.
+            part: what it shows.
+            top: height at which to begin; likewise `bottom`.
+            angles: from and to which angle around the tube, 0 at the front, pi / 2 at the left;
+                all around by default.
+        """
+        top = rows[0][0] if top is None else max(top, rows[0][0])
+        bottom = rows[-1][0] if bottom is None else min(bottom, rows[-1][0])
+        if bottom <= top:
+            return
+        between = [row for row in rows if top < row[0] < bottom]
+        lines = [_at_height(rows, top), *between, _at_height(rows, bottom)]
+        edges = [self._edges(row, angles) for row in lines]
+        seen = [edge for edge in edges if edge is not None]
+        if len(seen) > 1:
+            self._fill([*(left for left, _ in seen), *(right for _, right in reversed(seen))], part)
+
+    def _edges(self, row: Row, angles: Flat | None) -> tuple[Flat, Flat] | None:
+        y, across, deep, z = row
+        half = math.hypot(across * self.cos, deep * self.sin)
+        x, y = self.flat((0.0, y, z))
+        low, high = -1.0, 1.0
+        if angles is not None:
+            turn = math.atan2(deep * self.sin, across * self.cos)
+            seen = _visible(angles[0] + turn, angles[1] + turn)
+            if seen is None:
+                return None
+            low, high = math.sin(seen[0]), math.sin(seen[1])
+        tilt = self.roll * half
+        return (x + low * half, y + low * tilt), (x + high * half, y + high * tilt)
 
 
-def _turned_width(turn: float) -> float:
-    """Return how wide a turned body looks: it is about 0.55 times as deep as it is wide."""
-    return math.hypot(math.cos(turn), 0.55 * math.sin(turn))
+def _visible(start: float, end: float) -> Flat | None:
+    """Return the part of an interval of angles that faces the camera."""
+    middle = math.remainder(0.5 * (start + end), 2 * math.pi)
+    half = 0.5 * (end - start)
+    low, high = max(middle - half, -math.pi / 2), min(middle + half, math.pi / 2)
+    return (low, high) if low < high else None
+
+
+def _at_height(rows: Sequence[Row], y: float) -> Row:
+    for above, below in zip(rows, rows[1:], strict=False):
+        if y <= below[0]:
+            share = (y - above[0]) / (below[0] - above[0] or 1.0)
+            between = (a + share * (b - a) for a, b in zip(above, below, strict=True))
+            height, wide, thick, middle = between
+            return height, wide, thick, middle
+    return rows[-1]
+
+
+def _along(flat: Sequence[Flat], radii: Sequence[float], stop: float) -> tuple[Flat, float, Flat]:
+    """Return point, half width and normal at a fraction of a limb of two bones."""
+    bone = 0 if stop < 0.5 else 1
+    share = 2 * stop - bone
+    (x0, y0), (x1, y1) = flat[bone], flat[bone + 1]
+    dx, dy = x1 - x0, y1 - y0
+    if stop == 0.5:  # at the joint, across both bones
+        dx, dy = flat[2][0] - flat[0][0], flat[2][1] - flat[0][1]
+    length = math.hypot(dx, dy) or 1.0
+    radius = radii[bone] + share * (radii[bone + 1] - radii[bone])
+    return (x0 + share * (x1 - x0), y0 + share * (y1 - y0)), radius, (dy / length, -dx / length)

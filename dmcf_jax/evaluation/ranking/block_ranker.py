@@ -11,7 +11,7 @@ device that computed it.
 import functools
 
 import numpy as np
-from jax.sharding import Mesh, Sharding
+from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Bool, Float, Int, Int32
 
 from dmcf_jax.errors import UserError
@@ -189,7 +189,7 @@ class BlockRanker:
 class _QueryBlock:
     """The rows of one block of queries, on the devices and padded."""
 
-    def __init__(self, sides: QueryGallery, blocks: RowBlocks, i: int, sharding: Sharding):
+    def __init__(self, sides: QueryGallery, blocks: RowBlocks, i: int, sharding: NamedSharding):
         rows = blocks.real(i)
         self.real = rows.stop - rows.start
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, Sharding
+from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Float, Int
 
 from dmcf_jax.evaluation.ranking.checks import squared_norms
@@ -115,7 +115,7 @@ class _EmbeddingBlocks:
         order: np.ndarray,
         blocks: RowBlocks,
         transform: "_Scaled | _Extended",
-        sharding: Sharding | None,
+        sharding: NamedSharding | None,
     ):
         self._embeddings = embeddings
         self._order = None if _is_run(order) and len(order) == len(embeddings) else order

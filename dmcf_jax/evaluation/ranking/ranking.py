@@ -119,13 +119,13 @@ def rank_queries(
     if problems:
         raise UserError.listing("embeddings that cannot be ranked:", problems)
 
-    embeddings = query_embeddings, gallery_embeddings
     devices = devices or ranking_mesh()
 
-    def source(*orders_and_grid) -> Tiles:
+    def source(query_order: np.ndarray, gallery_order: np.ndarray, grid: TileGrid) -> Tiles:
+        common = query_embeddings, gallery_embeddings, query_order, gallery_order, grid
         if reranking is not None:
-            return RerankedTiles(*embeddings, *orders_and_grid, reranking, metric)
-        return EmbeddingTiles(*embeddings, *orders_and_grid, squares, metric, devices)
+            return RerankedTiles(*common, reranking, metric)
+        return EmbeddingTiles(*common, squares, metric, devices)
 
     sides = QueryGallery(query_ids, gallery_ids, query_cameras, gallery_cameras, ignore)
     return _rank(source, sides, cmc, block, devices)

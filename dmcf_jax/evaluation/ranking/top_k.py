@@ -38,6 +38,7 @@ def top_k_of_tiles(
     for start, real, tile in tiles:
         best = best or nothing_found(len(tile), k)
         best = absorb_tile(*best, tile, np.int32(start), np.int32(real), real < tile.shape[1])
+    assert best is not None  # there is at least one tile
     scores, columns = best
     return np.asarray(scores), np.asarray(columns)
 

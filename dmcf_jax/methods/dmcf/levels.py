@@ -1,4 +1,4 @@
-"""Which features the network has, what they are called and which losses judge them.
+"""Which features the network has, what they are called and which losses they have.
 
 Notation follows the paper (Cheng et al., IEEE Access 2020, section III): the outputs of chosen
 ResNet stages are levels B; each level gives a global feature G and, if divided, parts R.
@@ -6,7 +6,6 @@ ResNet stages are levels B; each level gives a global feature G and, if divided,
 
 import dataclasses
 
-STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 LEVEL_OF_STAGE = {"layer1": "lowest", "layer2": "low", "layer3": "middle", "layer4": "high"}
 
 

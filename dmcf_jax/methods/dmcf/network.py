@@ -11,15 +11,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dmcf_jax.methods.dmcf.levels import STAGES, Feature, features_of, levels_of
+from dmcf_jax.methods.dmcf.levels import Feature, features_of, levels_of
 from dmcf_jax.methods.losses.softmax import cosine_logits
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.batch_norm import BatchNorm
-from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.models.resnet import STAGES, ResNet
 
 
 class DmcfOutputs(NamedTuple):
-    """What the network says of 2b fused rows: embeddings [2b d] and logits [2b k] by feature."""
+    """The network's outputs for 2b fused rows: embeddings [2b d] and logits [2b k] by feature."""
 
     embeddings: dict[str, Array]
     logits: dict[str, Array]
@@ -36,7 +36,7 @@ def interleave(visible: Float[Array, "b ..."], infrared: Float[Array, "b ..."]) 
 
 def pool(maps: Float[Array, "n h w c"], feature: Feature) -> Float[Array, "n c"]:
     """Return the float32 maximum over the whole map (eq. 6) or over one stripe (eq. 4-5)."""
-    if not feature.is_global:
+    if feature.stripe is not None:
         rows = maps.shape[1] // feature.stripes
         maps = maps[:, feature.stripe * rows : (feature.stripe + 1) * rows]
     return _maximum(maps.reshape(maps.shape[0], -1, maps.shape[-1])).astype(jnp.float32)
@@ -46,12 +46,11 @@ def pool(maps: Float[Array, "n h w c"], feature: Feature) -> Float[Array, "n c"]
 def _maximum(values):
     """Return the maximum over axis 1; its gradient goes to the first place that has it.
 
-    A reduce-max has wrong gradients once compiled, since the values that it is compared with are
-    computed anew with other rounding (measured on CPU, jax 0.10.2: eager and compiled gradients
-    of the streams differ by up to their own size; see test_golden.py). A place is exact.
+    The gradient of `jnp.max` tests `x == max`. Under jit XLA may recompute x with another
+    rounding, so that no element matches and the gradient is lost (seen on CPU with jax 0.10.2;
+    tests/methods/dmcf/test_golden.py). The position from `argmax` is exact.
 
-    This body runs without gradients only, where looking for the place would cost a tenth of
-    embedding on CPU; pairwise maxima do not.
+    This body runs only without gradients, where pairwise maxima are faster than `argmax`.
     """
     while (count := values.shape[1]) > 1:
         half = -(-count // 2)
@@ -127,7 +126,7 @@ class Head(nn.Module):
     neck: str = "relu"
     softmax_scale: float = 0.0
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the reduction, if any, and the classifier."""
         self.reduction = Reduction(self.embedding_dim, self.neck) if self.embedding_dim else None
         # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
@@ -186,7 +185,7 @@ class DMCF(nn.Module):
         """The pooled features in the order of the test embedding."""
         return features_of(self.levels, self.stripes)
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the private part of both streams, the shared part and the heads."""
         needed = STAGES[: STAGES.index(self.levels[-1]) + 1]
         first_shared = STAGES.index(self.shared_from) if self.shared_from else len(needed)

@@ -1,12 +1,13 @@
 """Adam with a learning rate for each parameter group, the group chosen by the parameter's path."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from dmcf_jax.methods.dmcf.losses import LOG_VARIANCE_RANGE
 from dmcf_jax.models.tree_paths import path_name
@@ -84,13 +85,16 @@ def make_optimizer(
             three times too large.
     """
 
-    def adam_group(group, adam):
+    def adam_group(group: str, adam: optax.GradientTransformation) -> optax.GradientTransformation:
         return optax.chain(adam, optax.scale_by_learning_rate(schedules[group]))
+
+    def weighted(step: ArrayLike, **_: Any) -> Array:
+        return jnp.asarray(step) >= weighting_start_step
 
     decay = optax.add_decayed_weights(weight_decay) if weight_decay else optax.identity()
     adam = optax.scale_by_adam(b1=beta1)
-    late = optax.transforms.conditionally_mask(adam, lambda step: step >= weighting_start_step)
-    transforms = {
+    late = optax.transforms.conditionally_mask(adam, weighted)
+    transforms: dict[Hashable, optax.GradientTransformation] = {
         "backbone": adam_group("backbone", optax.chain(decay, adam)),
         "heads": adam_group("heads", optax.chain(decay, adam)),
         "log_variance": adam_group("log_variance", late),
@@ -108,7 +112,7 @@ def global_norm(tree: dict) -> Float[Array, ""]:
     return jnp.sqrt(sum(jnp.vdot(leaf, leaf, precision="highest") for leaf in leaves))
 
 
-def depend_on_norm(updates: dict, norm: Float[Array, ""]) -> dict:
+def depend_on_norm(updates: Any, norm: Float[Array, ""]) -> dict:
     """Return `updates` unchanged, but depending on the gradient's norm.
 
     Every use of the old weights then precedes the write of the new ones, and XLA can update in
@@ -121,6 +125,6 @@ def depend_on_norm(updates: dict, norm: Float[Array, ""]) -> dict:
 
 def apply_updates(params: dict, updates: dict) -> dict:
     """Return `params` after `updates`, with log_variance projected to the paper's range."""
-    params = optax.apply_updates(params, updates)
-    box = optax.projections.projection_box(params["log_variance"], *LOG_VARIANCE_RANGE)
-    return params | {"log_variance": box}
+    updated: Any = optax.apply_updates(params, updates)
+    box = optax.projections.projection_box(updated["log_variance"], *LOG_VARIANCE_RANGE)
+    return updated | {"log_variance": box}

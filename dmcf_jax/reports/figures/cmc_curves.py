@@ -61,7 +61,8 @@ def _by_rank_1(published: Mapping[str, Scores]) -> dict[str, Scores]:
 
 def _draw_published(axes: Axes, name: str, scores: Scores, number: int) -> None:
     """Draw the printed values; the thin lines between them only guide the eye."""
-    style = series_style(number, COLOURS[1:]) | {"linewidth": 0.8, "markersize": 4.5, "alpha": 0.85}
+    style = series_style(number, COLOURS[1:])
+    style |= {"linewidth": 0.8, "markersize": 4.5, "alpha": 0.85}
     if name.startswith("DMCF"):
         style |= {"color": "black", "marker": "*", "markersize": 10, "zorder": 6}
     printed = points(scores)
@@ -111,5 +112,5 @@ def _papers_order(row: str) -> tuple[int, str]:
 
 def _draw_hollow(axes: Axes, scores: Scores, style: Mapping[str, Any]) -> None:
     hollow = {"linestyle": "", "markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.4}
-    axes.plot([PUBLISHED_X], [scores.cmc_1], **style | hollow)
-    axes.set_xticks([PUBLISHED_X, *TICKS], ["paper", *TICKS])
+    axes.plot([PUBLISHED_X], [scores.cmc_1], **{**style, **hollow})
+    axes.set_xticks([PUBLISHED_X, *TICKS], ["paper", *map(str, TICKS)])

@@ -16,8 +16,8 @@ from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.methods.dmcf.published import WHOLE
-from dmcf_jax.modality import MODALITIES
+from dmcf_jax.methods.dmcf.published import COMPLETE
+from dmcf_jax.modality import INFRARED, VISIBLE
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.collection import runs_of
 from dmcf_jax.runs.load import TrainedModel, load_trained
@@ -66,14 +66,14 @@ class FigureInputs:
     @property
     def runs(self) -> list[Path]:
         """The runs of the full method: the run itself, or those of the experiment's row."""
-        return self.rows.get(WHOLE, []) if self.rows else [self.workdir]
+        return self.rows.get(COMPLETE, []) if self.rows else [self.workdir]
 
     def problems(self) -> list[Problem]:
         """Return why no figure of the full method can be drawn; [] if it can."""
         if self.runs:
             return []
         text = (
-            f"{self.workdir} has no run of the row {WHOLE!r}, only of {', '.join(self.rows)}: "
+            f"{self.workdir} has no run of the row {COMPLETE!r}, only of {', '.join(self.rows)}: "
             f"name one run, such as --workdir={next(iter(self.rows.values()))[0]}"
         )
         return [Problem("--workdir", text)]
@@ -118,8 +118,8 @@ def _by_number(run: Path) -> list[int]:
 
 def people_in_both(store: ImageStore) -> Int[np.ndarray, " k"]:
     """Return the identities that have images of both modalities, ascending."""
-    by_modality = [store.identity[store.modality == number] for number in range(len(MODALITIES))]
-    return np.intersect1d(*by_modality)
+    visible, infrared = (store.identity[store.modality == number] for number in (VISIBLE, INFRARED))
+    return np.intersect1d(visible, infrared)
 
 
 def spread(values: Sequence | np.ndarray, count: int) -> np.ndarray:

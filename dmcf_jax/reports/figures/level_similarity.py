@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -79,14 +80,14 @@ def compare_levels(
     Each image goes through the stream of its own modality, without mirror averaging. Batch norm
     uses its running statistics.
     """
-    sides = [
+    visible, infrared = (
         _all_maps(maps_of(trained, name), trained.variables, store.images[rows])
         for name, rows in zip(MODALITIES, (pairs.visible, pairs.infrared), strict=True)
-    ]
+    )
     # A compiled function sorts its dictionaries by name; `levels_of` restores the order.
     return {
         level: LevelSimilarity(
-            *(side[level] for side in sides), similarities(*(side[level] for side in sides))
+            visible[level], infrared[level], similarities(visible[level], infrared[level])
         )
         for level in levels_of(trained.model.features)
     }
@@ -99,7 +100,8 @@ def maps_of(trained: TrainedModel, modality: str) -> Callable:
 
     def maps(variables: Mapping, images: UInt8[Array, "n h w 3"]) -> dict[str, Array]:
         inputs = prepare_input(images, form)
-        by_stage = trained.model.apply(variables, inputs, modality, method="feature_maps")
+        found = trained.model.apply(variables, inputs, modality, method="feature_maps")
+        by_stage = cast(dict[str, Array], found)
         return {level: by_stage[stage].astype(jnp.float32) for level, stage in stages.items()}
 
     return jax.jit(maps, compiler_options=compiler_options.forward_only())

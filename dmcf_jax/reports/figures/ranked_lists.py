@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import Problem
@@ -55,7 +56,9 @@ def ranked_lists(
     queries = [*best, *reversed(worst)]  # from the best to the worst
     aspect = store.images.shape[1] / store.images.shape[2]
     figure = new_figure(CELL * (SHOWN + 1) + 0.6, (CELL * aspect + 0.12) * len(queries) + 0.5)
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04, wspace=0.01, hspace=0.01)
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)  # of `new_figure`
+    layout.set(w_pad=0.04, h_pad=0.04, wspace=0.01, hspace=0.01)
     axes = figure.subplots(len(queries), SHOWN + 1, squeeze=False)
     for row, number, kind in zip(axes, queries, kinds, strict=True):
         _draw_list(row, lists, store, number)

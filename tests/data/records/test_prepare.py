@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from support.commands import run
 from support.trees import noise, regdb_name, write_llcm, write_regdb, write_sysu_mm01
 
 from dmcf_jax.cli import prepare_data
@@ -292,17 +292,12 @@ def test_flags_that_do_not_go_together_are_named_at_once():
     assert error.value.about == ("--dataset", "--data_dir")
 
 
-def run_script(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-
+@pytest.mark.slow
 def test_the_script_ends_with_status_2_and_a_sentence(done, tmp_path):
     shutil.copytree(done / "source", tmp_path / "source")
     (tmp_path / "source/idx/test_visible_1.txt").unlink()
     flags = (f"--source={tmp_path}/source", f"--data_dir={tmp_path}/data", "--trial=1")
-    ended = run_script("--dataset=regdb", *flags, "--unofficial")
+    ended = run("scripts/prepare_data.py", "--dataset=regdb", *flags, "--unofficial")
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-3].startswith("error: 1 problem in this RegDB tree:")
     assert "idx/test_visible_1.txt: this file is missing" in ended.stderr

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.literal_evaluation import cosine_distances, evaluate
+from support.literal_evaluation import cosine_distances, evaluate, unit
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking import neighbourhoods
@@ -20,11 +20,6 @@ def people(seed, queries=40, gallery=90, identities=12, d=16):
     points = centres[ids] + 0.7 * generator.standard_normal((queries + gallery, d))
     points = points.astype(np.float32)
     return points[:queries], points[queries:], ids[:queries], ids[queries:]
-
-
-def unit(points):
-    points = points.astype(np.float64)
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
 def dense_reranking(queries, gallery, k1, k2, weight):

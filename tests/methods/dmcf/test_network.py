@@ -79,6 +79,7 @@ def test_unreduced_globals_are_judged_on_the_pooled_values():
         assert count(shapes[f"heads_{name}"]) == head(channels, 206, reduced=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [None, "layer3", "stem"])
 def test_a_batch_is_judged_as_each_modality_alone(shared):
     """In evaluation mode rows do not see each other: fused rows equal the streams' own."""
@@ -97,6 +98,7 @@ def test_a_batch_is_judged_as_each_modality_alone(shared):
     }
 
 
+@pytest.mark.slow
 def test_the_papers_embedding_has_2048_values_of_unit_length():
     model, variables = small_variables(embedding_dim=256)
     embed = jax.jit(lambda x: model.apply(variables, x, "infrared", method="embed"))
@@ -105,6 +107,7 @@ def test_the_papers_embedding_has_2048_values_of_unit_length():
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_separate_streams_see_only_their_modality():
     model, variables = small_variables()
 
@@ -150,6 +153,7 @@ def test_feature_maps_have_the_papers_sizes():
     ]
 
 
+@pytest.mark.slow
 def test_remat_changes_memory_not_values():
     images = random_images(1, 2), random_images(2, 2)
     little = dict(shared_from="stem", levels=("layer1",), stripes=(1,))
@@ -167,6 +171,7 @@ def test_remat_changes_memory_not_values():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), one, other)
 
 
+@pytest.mark.slow
 def test_one_draw_gives_the_distributions_that_init_gives():
     little = dict(shared_from="stem", levels=("layer1", "layer2"), stripes=(1, 2))
     model = DMCF(30, stage_sizes=(1, 1, 1, 1), width=8, embedding_dim=32, **little)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from methods.dmcf.test_golden import FORMS, check_activations, check_five_steps, check_gradients
+from support.golden_checks import FORMS, check_activations, check_five_steps, check_gradients
 
 from dmcf_jax.configs.default import get_config
 from dmcf_jax.export.torch import export_torch

@@ -7,7 +7,6 @@ import json
 import math
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from support import tiny
+from support.commands import run as run_python
 
 from dmcf_jax.config.build import build
-from dmcf_jax.configs import synthetic
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
@@ -40,16 +40,10 @@ from dmcf_jax.runs.load import untrained
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.summary import write_summary
 
-pytestmark = pytest.mark.usefixtures("standard_promotion")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("standard_promotion")]
 ROOT = Path(__file__).parents[3]
 PAPERS, OTHER = DATASETS["regdb"].protocols
-OVERRIDES = {
-    "data.pad": 2,
-    "model.width": 4,
-    "model.embedding_dim": 8,
-    "mtl.start_step": 2,
-    "train.steps": 6,
-}
+CHANGES = tiny.PAPERS_LEVELS | {"mtl.start_step": 2, "train.steps": 6}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +55,7 @@ def run(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("figures")
     prepare_synthetic("regdb", 8, 0, folder / "data", trial="1")
-    config = synthetic.get_config()
-    config.update_from_flattened_dict(OVERRIDES | {"data.data_dir": str(folder / "data")})
+    config = tiny.config(CHANGES | {"data.data_dir": str(folder / "data")})
     workdir = folder / "run"
     run_folder.write_run_info(workdir, config)
     (workdir / "classes.json").write_text(json.dumps(list(range(4))))
@@ -573,8 +566,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
 
 
 def test_the_command_ends_with_a_sentence_and_status_2(tmp_path):
-    words = [sys.executable, ROOT / "scripts/figures.py", f"--workdir={tmp_path}"]
-    ended = subprocess.run([*words, "--figure=3"], capture_output=True, text=True)
+    ended = run_python("scripts/figures.py", f"--workdir={tmp_path}", "--figure=3")
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
     assert f"error: {tmp_path} holds neither a run" in ended.stderr
 

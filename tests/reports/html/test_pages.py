@@ -1,18 +1,14 @@
 """The pages: what is in them, what cannot get out of them, and how Chromium shows them."""
 
-import html.parser
-import shutil
-import subprocess
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from support import tiny
+from support.browser import Page, chromium, needs_chromium
 from support.toys import toy_model, write_people
 
-from dmcf_jax.config.build import build_model
-from dmcf_jax.configs import own
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import normalise
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
@@ -21,7 +17,6 @@ from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
 from dmcf_jax.evaluation.results import result_as_dict
 from dmcf_jax.methods.dmcf.network import pool
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.reports.html.evaluation_page import Names, errors_by_camera, evaluation_page
 from dmcf_jax.reports.html.search_page import search_page
 from dmcf_jax.reports.query_choice import best_and_worst
@@ -33,28 +28,7 @@ from dmcf_jax.retrieval.top_k import rank
 from dmcf_jax.runs.load import TrainedModel
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SAME = ("identity", "camera")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-
-class Page(html.parser.HTMLParser):
-    """The tags, attributes and text of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts = [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +94,8 @@ def test_names_that_look_like_html_are_only_shown(written):
     assert "default-src 'none'" in policy and "script-src 'sha256-" in policy
 
 
-def chromium(folder, *words):
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
-        "--disable-background-networking --disable-component-update --disable-sync"
-    )
-    command = [CHROMIUM, *flags.split(), f"--user-data-dir={folder}/profile", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-
 @needs_chromium
+@pytest.mark.slow
 def test_chromium_shows_the_matches_and_runs_no_name(written, tmp_path):
     page = Page(chromium(tmp_path, "--dump-dom", written.as_uri()))
     matches = [attributes for attributes in page.all("figure") if "data-camera" in attributes]
@@ -139,6 +105,7 @@ def test_chromium_shows_the_matches_and_runs_no_name(written, tmp_path):
 
 
 @needs_chromium
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_chromium_draws_the_page_on_a_phone(written, tmp_path, scheme):
     shot = tmp_path / "shot.png"
@@ -219,20 +186,10 @@ def test_the_evaluation_page_counts_errors_by_camera():
 
 @pytest.fixture(scope="module")
 def tiny_model():
-    config = own.get_config("quick")
-    config.data.size = (48, 32)
-    fields = {"levels": ("layer1", "layer2"), "stripes": (1, 2), "width": 4, "embedding_dim": 8}
-    config.model.update(fields)
-    model = build_model(config, 3)
-    draw = np.random.default_rng(0)
-    shapes = variable_shapes(model, (48, 32))
-    variables = jax.tree.map(
-        lambda leaf: draw.uniform(0.1, 0.5, leaf.shape).astype(np.float32), shapes
-    )
-    variables["params"] = jax.tree.map(lambda leaf: leaf - np.float32(0.3), variables["params"])
-    return model_of(TrainedModel(config, model, variables, 0, "last"), "tiny")
+    return model_of(tiny.model({"data.name": "own"}), "tiny")
 
 
+@pytest.mark.slow
 def test_shares_of_the_levels_add_up_to_the_score_and_maps_to_the_shares(tiny_model):
     draw = np.random.default_rng(1)
     query, match = draw.integers(0, 256, (2, 48, 32, 3), np.uint8)

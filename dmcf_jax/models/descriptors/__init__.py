@@ -1,0 +1,1 @@
+"""Descriptors that need no training: what a trained network is compared with."""
