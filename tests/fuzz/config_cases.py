@@ -45,6 +45,12 @@ _PLAUSIBLE = {
     "train.eval_on": st.sampled_from(["held_out", "test"]),
     "train.keep_best": st.sampled_from(["", "mAP", "rank-1", "rank-5"]),
     "optim.decay_at": st.lists(st.floats(0, 1), max_size=3).map(tuple),
+    "optim.schedule": st.sampled_from(["steps", "cosine"]),
+    "optim.warmup_steps": st.integers(0, 10),
+    "data.erase_area": st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    "data.input": st.sampled_from(["rgb", "grey"]),
+    "data.random_grey": st.floats(0, 1),
+    "loss.softmax_scale": st.floats(0, 30),
     "mtl.start_step": st.one_of(st.none(), st.integers(0, 10**7)),
 }
 _FIELD = st.one_of(
