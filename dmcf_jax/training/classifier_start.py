@@ -1,5 +1,7 @@
 """Classifiers that start where the network already sees each person, instead of at random."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +46,7 @@ def start_at_means(
     heads = [f"heads_{feature.name}" for feature in built.model.features]
     kernels = split_by_feature(class_means(embeddings, rows), state.params, heads)
     log(f"the classifiers start at the means of {rows.size} training images")
-    return state.replace(params=with_kernels(state.params, kernels))
+    return dataclasses.replace(state, params=with_kernels(state.params, kernels))
 
 
 def first_rows(table: IdentityTable) -> Int[np.ndarray, "k m"]:
