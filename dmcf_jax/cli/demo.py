@@ -14,6 +14,9 @@ from dmcf_jax.cli import app
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+    from dmcf_jax.evaluation.protocols import Protocol
+    from dmcf_jax.runs.load import TrainedModel
+
 _FOLDER = flags.DEFINE_string("folder", "runs/demo", "Folder for data, run and figures")
 _EXPECT = flags.DEFINE_string("expect", None, "Stored results that these must agree with")
 _RECORD = flags.DEFINE_string("record", None, "File to store the results in")
@@ -47,7 +50,6 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     from dmcf_jax.evaluate import embed_split, score
     from dmcf_jax.evaluation.protocols import find_protocol
     from dmcf_jax.reports.write import write_report
-    from dmcf_jax.runs.load import load_trained, untrained
     from dmcf_jax.runs.summary import read_summary, summary_lines
     from dmcf_jax.runtime.console import log, log_time
     from dmcf_jax.train import train
@@ -60,16 +62,54 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     store = load_split(config, ("test",))
     protocols = [find_protocol(name) for name in DATASETS["regdb"].protocols]
     scores = {}
-    for kind, model in (("untrained", untrained(workdir)), ("trained", load_trained(workdir))):
+    for kind, model in _models(workdir).items():
         embeddings = embed_split(model, store, None)
         scores[kind] = score(model, store, embeddings, protocols)
-    for result in scores["trained"]:
+    results = scores["trained network"]
+    for result in results:
         write_report(result, workdir / "evaluation")
+    scores["HOG, which learns nothing"] = _hog_scores(config, protocols)
     _draw(config, embeddings, store, workdir)
-    print(comparison_table(scores["trained"], scores["untrained"]))
+    print(comparison_table(scores, chance_rank_1(results[0])))
     for line in summary_lines(read_summary(workdir)):
         log(f"training: {line}")
-    return scores["trained"]
+    return results
+
+
+def _models(workdir: Path) -> "dict[str, TrainedModel]":
+    """Return the networks that the demo compares, the trained one last."""
+    import dataclasses
+
+    from dmcf_jax.config.build import build
+    from dmcf_jax.runs.load import load_trained, untrained
+    from dmcf_jax.training.start import start_variables
+
+    trained = load_trained(workdir)
+    config = trained.config
+    start = start_variables(config, build(config, trained.model.identities))
+    before = dataclasses.replace(trained, variables=start, step=0, chosen_by="before training")
+    return {
+        "random weights": untrained(workdir),
+        "weights that training starts from": before,
+        "trained network": trained,
+    }
+
+
+def _hog_scores(config: "ConfigDict", protocols: "list[Protocol]") -> list[dict]:
+    """Return the results of HOG on the test people, by cosine, as `evaluate.score` does."""
+    import numpy as np
+
+    from dmcf_jax.data.image_store import load_images
+    from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
+    from dmcf_jax.evaluation.results import result_as_dict
+    from dmcf_jax.models.descriptors.hog import SIZE, hog
+
+    data = config.data
+    store = load_images(data.name, data.data_dir, ("test",), SIZE, trial=data.trial)
+    vectors = hog(np.asarray(store.images))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    results = evaluate_protocols(protocols, vectors.astype(np.float32), store)
+    return [result_as_dict(result, step=0, chosen_by="HOG") for result in results]
 
 
 def _draw(config, embeddings, store, workdir):
@@ -92,18 +132,27 @@ def _draw(config, embeddings, store, workdir):
     log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
 
 
-def comparison_table(trained: list[dict], untrained: list[dict]) -> str:
-    """Return a Markdown table of both networks beside chance, in percent."""
-    rows = [
-        "| protocol | rank-1 | rank-10 | mAP | untrained rank-1 | untrained mAP | chance rank-1 |",
-        "| :-- | --: | --: | --: | --: | --: | --: |",
-    ]
-    for after, before in zip(trained, untrained, strict=True):
-        new, old = after["mean"], before["mean"]
-        fractions = [new["cmc"]["1"], new["cmc"]["10"], new["mAP"], old["cmc"]["1"], old["mAP"]]
-        cells = " | ".join(f"{100 * value:.2f}" for value in [*fractions, chance_rank_1(after)])
-        rows.append(f"| {after['protocol']} | {cells} |")
-    return "\n".join(rows)
+def comparison_table(scores: dict[str, list[dict]], chance: float) -> str:
+    """Return a Markdown table of all matchers beside chance, in percent.
+
+    Args:
+        scores: results by matcher, one for each protocol in the same order.
+        chance: rank-1 of a random order, as a fraction.
+    """
+    protocols = [result["protocol"] for result in next(iter(scores.values()))]
+    header = [f"{protocol} {metric}" for protocol in protocols for metric in ("rank-1", "mAP")]
+    rows = {
+        name: [
+            f"{100 * value:.2f}"
+            for result in results
+            for value in (result["mean"]["cmc"]["1"], result["mean"]["mAP"])
+        ]
+        for name, results in scores.items()
+    }
+    rows["chance"] = [f"{100 * chance:.2f}", ""] * len(protocols)
+    lines = [["matcher, %", *header], [":--", *["--:"] * len(header)]]
+    lines += [[name, *cells] for name, cells in rows.items()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def chance_rank_1(result: dict) -> float:

@@ -84,7 +84,7 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
 
 
 def untrained(workdir: str | Path) -> TrainedModel:
-    """Return the network of a run as it was before its first step."""
+    """Return the network of a run with random weights, whatever the run started from."""
     config, built = _build(workdir)
     shapes, key = built.variable_shapes(), named_key(config.seed, "init")
     normals = draw_normals(shapes, key)

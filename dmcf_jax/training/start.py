@@ -41,6 +41,14 @@ def start_state(
     return jax.jit(create, out_shardings=everywhere)(normals, given)
 
 
+def start_variables(config: ConfigDict, built: Built) -> dict:
+    """Return the variables that a new run starts from: given weights, the rest random."""
+    shapes, key = built.variable_shapes(), named_key(config.seed, "init")
+    normals = draw_normals(shapes, key)
+    fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
+    return overlay(fresh, _given_weights(config, shapes))
+
+
 def _given_weights(config: ConfigDict, shapes: dict) -> dict:
     """Return the variables that do not start at random: a part of a tree like `shapes`."""
     if config.init_from:
