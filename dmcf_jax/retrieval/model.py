@@ -28,6 +28,8 @@ from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
 from dmcf_jax.runtime.threads import map_in_threads
+from dmcf_jax.training.start import packaged_model
+from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 BATCH = 64
 # Fields that an image's embedding depends on: these, and those of `model` except two.
@@ -145,22 +147,26 @@ def check_modality(modality: str) -> None:
 
 
 def load_model(source: str | Path, step: int | None = None, best: bool = False) -> FeatureExtractor:
-    """Return the model in a run's folder or in a file of dmcf export --format=stablehlo.
+    """Return the model in a run's folder, in an exported file, or in the package.
 
     Args:
+        source: the folder of a run, a file of `dmcf export --format=stablehlo`, or 'synthetic'
+            for the small network that comes with the package (docs/synthetic.md).
         step, best: which checkpoint of a run, see `load_trained`.
 
     Raises:
         UserError: there is no model.
     """
     path = Path(source)
+    if str(source) == PACKAGED and not path.exists():
+        return model_of(packaged_model(), PACKAGED)
     if path.is_dir():
         return model_of(load_trained(path, step, best), str(source))
     if not zipfile.is_zipfile(path):
         kind = "is no exported model" if path.exists() else "does not exist"
         raise UserError(
-            f"--model={source} {kind}; give the --workdir of a run or a file that "
-            "dmcf export --format=stablehlo wrote",
+            f"--model={source} {kind}; give the --workdir of a run, a file that dmcf "
+            f"export --format=stablehlo wrote, or {PACKAGED}",
             about="--model",
         )
     return _exported(path)

@@ -5,13 +5,15 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built
+from dmcf_jax.config.build import Built, build
 from dmcf_jax.config.validate import flatten
+from dmcf_jax.configs import synthetic as small_network
 from dmcf_jax.methods.dmcf.levels import features_of
 from dmcf_jax.methods.dmcf.pretrained_streams import reduction_weights, stream_weights
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.initial import draw_normals, variables_from_normals
 from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.devices import replicated, with_sharding
 from dmcf_jax.runtime.random_keys import named_key
@@ -47,6 +49,14 @@ def start_variables(config: ConfigDict, built: Built) -> dict:
     normals = draw_normals(shapes, key)
     fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
     return overlay(fresh, _given_weights(config, shapes))
+
+
+def packaged_model() -> TrainedModel:
+    """Return the small network with the weights in the package, which need no training."""
+    config = small_network.get_config()
+    built = build(config, identities=2)  # its classifiers are not used
+    variables = start_variables(config, built)
+    return TrainedModel(config, built.model, variables, 0, "the weights in the package")
 
 
 def _given_weights(config: ConfigDict, shapes: dict) -> dict:

@@ -1,4 +1,4 @@
-"""The weights in the package: whole, described, and a start for the networks that they fit."""
+"""The weights in the package: complete, described, and a start for the networks that they fit."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import synthetic as demo
 from dmcf_jax.errors import UserError
 from dmcf_jax.models.tree_paths import leaves_by_path
+from dmcf_jax.retrieval.model import load_model
 from dmcf_jax.training.init_from import overlay
 from dmcf_jax.training.start import _given_weights
 from dmcf_jax.weights import synthetic
@@ -92,3 +93,13 @@ def test_a_field_that_does_not_fit_is_refused_by_name(field, value):
     with pytest.raises(UserError) as refusal:
         synthetic.refuse_other_networks(flatten(config))
     assert [problem.about for problem in refusal.value.problems] == [field]
+
+
+@pytest.mark.slow
+def test_the_packaged_network_embeds_without_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no folder is called synthetic
+    draw = np.random.default_rng(0)
+    images = [draw.integers(0, 256, (96, 48, 3), np.uint8) for _ in range(3)]
+    embeddings = load_model("synthetic").embed(images, "infrared")
+    assert embeddings.shape == (3, 8 * 64)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, rtol=1e-5)
