@@ -16,7 +16,8 @@ def embedding_statistics(
     label, and of different labels. `active`: share of the anchors whose farthest own row is not
     nearer than their nearest other row by `margin`: the triplets that a hinge pulls at. `spread`:
     root mean square distance of the rows from their mean, divided by the mean length of a row;
-    about 1 for rows in all directions, 0 where all rows are one point.
+    about 1 for rows in all directions, 0 where all rows are one point, above 1 where few rows have
+    most of the length.
     """
     distances = pairwise_distances(embeddings)
     same = same_label(labels)
