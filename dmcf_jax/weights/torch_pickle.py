@@ -9,6 +9,7 @@ import pickle
 import tarfile
 import zipfile
 from collections import OrderedDict
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -95,7 +96,7 @@ _KNOWN = {
 class _TensorUnpickler(pickle.Unpickler):
     """Builds dictionaries of tensors and nothing else, and collects their storages."""
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes] | BufferedIOBase):
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
 

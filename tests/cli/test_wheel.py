@@ -73,7 +73,7 @@ def test_commands_work_without_a_clone(dmcf):
     )
     assert prepared.returncode == 0, prepared.stderr
     fields = tiny.as_flags(CHANGES | {"data.data_dir": "data"})
-    trained = dmcf("train", "--config=synthetic", "--workdir=run", *fields)
+    trained = dmcf("train", "--config=regdb", "--workdir=run", *fields)
     assert trained.returncode == 0, trained.stderr
     assert "step 3/3" in trained.stderr
     settings = tiny.as_flags(CHANGES, "--set=")

@@ -94,7 +94,7 @@ def test_one_process_finishes_what_two_began_as_if_it_had_been_alone(
 
 
 def test_a_mistake_on_one_host_ends_all_with_its_message(data_dir, tmp_path):
-    words = ["scripts/train.py", "--config=configs/synthetic.py"]
+    words = ["scripts/train.py", "--config=configs/regdb.py"]
     words += [f"--workdir={tmp_path}/run", f"--coordinator=127.0.0.1:{free_port()}"]
     words += ["--config.sampler.P=4"]
     folders = (data_dir, tmp_path / "elsewhere")

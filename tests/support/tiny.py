@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import build_model
-from dmcf_jax.configs import synthetic
+from dmcf_jax.configs import regdb
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.runs.load import TrainedModel
 
@@ -25,6 +25,9 @@ FIELDS = {
     "sampler.K": 2,
     "loss.triplet_start_step": 0,
     "mtl.start_step": 3,
+    "optim.lr_backbone": 0.003,
+    "optim.lr_heads": 0.003,
+    "optim.decay_at": (0.75,),
     "train.steps": 8,
     "train.checkpoint_every": 4,
     "train.log_every": 1,
@@ -38,7 +41,7 @@ PAPERS_LEVELS = {
 }
 
 
-def config(changes: Mapping = {}, base: ModuleType = synthetic, variant: str = "") -> ConfigDict:
+def config(changes: Mapping = {}, base: ModuleType = regdb, variant: str = "") -> ConfigDict:
     """Return the config `base` with the tiny network and `changes` (field: value)."""
     made = base.get_config(variant)
     made.update_from_flattened_dict(FIELDS | dict(changes))

@@ -29,7 +29,7 @@ def make_data(folder: Path) -> Path:
 def command(data_dir: Path, workdir: Path, changes: Mapping | None = None) -> list[str]:
     """Return the words of scripts/train.py for the tiny run, for `support.commands`."""
     fields = SETTINGS | dict(changes or {}) | {"data.data_dir": str(data_dir)}
-    words = ["scripts/train.py", "--config=configs/synthetic.py", f"--workdir={workdir}"]
+    words = ["scripts/train.py", "--config=configs/regdb.py", f"--workdir={workdir}"]
     return [*words, *as_flags(fields)]
 
 

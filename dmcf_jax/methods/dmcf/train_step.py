@@ -69,9 +69,12 @@ def make_train_step(
                 params["log_variance"],
                 state.step >= settings.weighting_start_step,
             )
-        metrics = by_term | {f"level_{name}": value for name, value in by_level.items()}
-        mined_on = {t.feature: outputs.embeddings[t.feature] for t in terms if t.kind == "triplet"}
-        return total, (updated["batch_stats"], metrics | _health(mined_on, labels, settings.loss))
+            mined_on = {
+                t.feature: outputs.embeddings[t.feature] for t in terms if t.kind == "triplet"
+            }
+            health = _health(mined_on, labels, settings.loss)
+        metrics = by_term | {f"level_{name}": value for name, value in by_level.items()} | health
+        return total, (updated["batch_stats"], metrics)
 
     def train_step(state, batch, key):
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
