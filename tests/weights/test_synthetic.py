@@ -59,6 +59,7 @@ def test_everything_but_classifiers_and_sigmas_is_given(built):
     }
 
 
+@pytest.mark.slow
 def test_a_forward_pass_is_finite(built):
     shapes = built.variable_shapes()
     given = _given_weights(demo.get_config(), shapes)

@@ -54,6 +54,7 @@ def test_every_rule_agrees_with_the_literal_loop(ignore, cmc, metric):
     assert_agrees(ranked, evaluate(matrix, **labels(data), ignore=ignore, cmc=cmc))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

@@ -191,6 +191,7 @@ def test_one_draw_gives_the_distributions_that_init_gives():
             assert abs(np.mean(other)) < allowed, path
 
 
+@pytest.mark.slow
 def test_without_the_relu_an_embedding_is_the_batch_norms_output():
     _, variables = small_variables()
     images = random_images(0, 3)
@@ -203,6 +204,7 @@ def test_without_the_relu_an_embedding_is_the_batch_norms_output():
         np.testing.assert_allclose(jax.nn.relu(values), plain.embeddings[name], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cosine_logits_keep_the_parameters_and_ignore_lengths_and_bias():
     plain, variables = small_variables()
     model = DMCF(**SMALL, softmax_scale=20.0)
