@@ -25,7 +25,7 @@ from dmcf_jax.methods.dmcf.optim import (
 )
 from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
 from dmcf_jax.methods.train_state import TrainState, make_state
-from dmcf_jax.models.initial import variable_shapes
+from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.random_keys import named_key
 
@@ -55,6 +55,12 @@ class Built(NamedTuple):
         """Return fresh variables from the modules' own initialisers, which compile slowly."""
         blank = jnp.zeros((1, *self.size, 3), jnp.float32)
         return dict(self.model.init(key, blank, blank, True))
+
+    def random_variables(self, seed: int) -> dict:
+        """Return the variables that a run of this seed draws, before any weights are given."""
+        shapes, key = self.variable_shapes(), named_key(seed, "init")
+        normals = draw_normals(shapes, key)
+        return variables_from_normals(shapes, normals, lambda: self.own_variables(key))
 
     def make_state(self, variables: dict) -> TrainState:
         """Return the state before step 0, with these variables."""

@@ -13,11 +13,9 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import InputForm
 from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
-from dmcf_jax.models.initial import draw_normals, variables_from_normals
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.folder import read_json, restore_config
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
-from dmcf_jax.runtime.random_keys import named_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +84,7 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
 def untrained(workdir: str | Path) -> TrainedModel:
     """Return the network of a run with random weights, whatever the run started from."""
     config, built = _build(workdir)
-    shapes, key = built.variable_shapes(), named_key(config.seed, "init")
-    normals = draw_normals(shapes, key)
-    variables = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
-    return TrainedModel(config, built.model, variables, 0, "untrained")
+    return TrainedModel(config, built.model, built.random_variables(config.seed), 0, "untrained")
 
 
 def _best_by(config: ConfigDict) -> str:

@@ -45,10 +45,8 @@ def start_state(
 
 def start_variables(config: ConfigDict, built: Built) -> dict:
     """Return the variables that a new run starts from: given weights, the rest random."""
-    shapes, key = built.variable_shapes(), named_key(config.seed, "init")
-    normals = draw_normals(shapes, key)
-    fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
-    return overlay(fresh, _given_weights(config, shapes))
+    given = _given_weights(config, built.variable_shapes())
+    return overlay(built.random_variables(config.seed), given)
 
 
 def packaged_model() -> TrainedModel:
