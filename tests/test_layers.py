@@ -32,7 +32,7 @@ KNOWS_ONLY = {
     "evaluation": GROUND,
     "models": GROUND,
     "data": GROUND,
-    "metrics": GROUND,
+    "metrics": {"errors"},
     "weights": GROUND | {"models"},
     "methods": GROUND | {"data", "models", "metrics"},
 }
