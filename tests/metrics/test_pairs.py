@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.finite_differences import slopes
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.metrics.pairs import PairLoss, count_pairs, identity_means, mean_distance
@@ -51,18 +52,9 @@ def test_forces_give_the_gradients_of_rows_and_metric():
     metric, loss = symmetric(), PairLoss(*LABELS, 1.5)
     value, on_x, on_z = loss.value_and_forces(x, z, metric)
     assert value == pytest.approx(loss.value(x, z, metric))
-
-    def slope(function, array):
-        found = np.zeros_like(array)
-        for place in np.ndindex(array.shape):
-            step = np.zeros_like(array)
-            step[place] = 1e-5
-            found[place] = (function(array + step) - function(array - step)) / 2e-5
-        return found
-
-    of_x = slope(lambda a: literal(a, z, metric, 1.5), x)
-    of_z = slope(lambda a: literal(x, a, metric, 1.5), z)
-    of_metric = slope(lambda m: literal(x, z, m, 1.5), metric)
+    of_x = slopes(lambda a: literal(a, z, metric, 1.5), x)
+    of_z = slopes(lambda a: literal(x, a, metric, 1.5), z)
+    of_metric = slopes(lambda m: literal(x, z, m, 1.5), metric)
     np.testing.assert_allclose(2 * on_x @ metric, of_x, atol=1e-8)
     np.testing.assert_allclose(2 * on_z @ metric, of_z, atol=1e-8)
     np.testing.assert_allclose(x.T @ on_x + z.T @ on_z, of_metric, atol=1e-8)
