@@ -74,8 +74,8 @@ def fit_xqda(
     rows = np.concatenate([visible, infrared])
     if rows.shape[1] > len(rows):
         basis, coordinates = np.linalg.qr(rows.T)
-        parts = np.split(coordinates.T, [len(visible)])
-        fitted = fit_xqda(*parts, visible_labels, infrared_labels, ridge)
+        x, z = np.split(coordinates.T, [len(visible)])
+        fitted = fit_xqda(x, z, visible_labels, infrared_labels, ridge)
         return Xqda(basis @ fitted.projection, fitted.metric)
     within, between = difference_covariances(visible, infrared, visible_labels, infrared_labels)
     within += ridge * np.eye(len(within))
