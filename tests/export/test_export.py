@@ -80,10 +80,10 @@ def test_the_tolerance_of_bfloat16_covers_its_rounding():
     trained = tiny.model({"data.size": (96, 48), "dtype": "bfloat16"})
     images = np.random.default_rng(1).integers(0, 256, (3, 96, 48, 3), np.uint8)
     one, other = (
-        jax.jit(make_embed(trained, trained.model.clone(form=form), "visible"))(
+        jax.jit(make_embed(trained, trained.model.clone(conv_impl=conv_impl), "visible"))(
             leaves_by_path(trained.variables), images
         )
-        for form in ("library", "product")
+        for conv_impl in ("xla", "matmul")
     )
     assert 0 < np.abs(one - other).max() <= TOLERANCE["bfloat16"]
 

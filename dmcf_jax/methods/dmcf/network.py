@@ -161,7 +161,7 @@ class DMCF(nn.Module):
         embedding_dim: size of a reduced vector.
         neck, softmax_scale: of the heads, see `Reduction` and `Head`.
         dtype: of the streams; pooled values, heads and losses are float32.
-        form: see `dmcf_jax.models.convolution.convolve`.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         remat: see `ResNet`.
     """
 
@@ -177,7 +177,7 @@ class DMCF(nn.Module):
     neck: str = "relu"
     softmax_scale: float = 0.0
     dtype: Any = jnp.float32
-    form: str = "library"
+    conv_impl: str = "xla"
     remat: bool = False
 
     @property
@@ -203,7 +203,13 @@ class DMCF(nn.Module):
         if not parts:
             return None
         return ResNet(
-            self.stage_sizes, self.width, self.last_stride, parts, self.dtype, self.form, self.remat
+            self.stage_sizes,
+            self.width,
+            self.last_stride,
+            parts,
+            self.dtype,
+            self.conv_impl,
+            self.remat,
         )
 
     def _head(self, feature):
