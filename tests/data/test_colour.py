@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
+from support.modes import MODES
 
 from dmcf_jax.data import colour
 
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 DRAWS = 10_000
 
 
@@ -24,6 +24,10 @@ def uniform(*shape):
 def applied(mode, change, images, draw, amount):
     function = mode(lambda i, d: change(i, d, amount))
     return np.asarray(function(jnp.asarray(images), jnp.asarray(draw)))
+
+
+def compiled(change, images, draw, amount):
+    return applied(jax.jit, change, images, draw, amount)
 
 
 @MODES
@@ -81,7 +85,7 @@ def test_the_ends_of_the_draw_are_finite():
     images = np.array([0.0, 128.0, 255.0], np.float32).reshape(1, 1, 3, 1) * np.ones((2, 1, 1, 3))
     ends = jnp.array([0.0, 1.0], jnp.float32)
     for change in (colour.change_gamma, colour.change_contrast):
-        found = np.asarray(change(jnp.asarray(images, jnp.float32), ends, 2.0))
+        found = compiled(change, images.astype(np.float32), ends, 2.0)
         assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 255
 
 
@@ -89,17 +93,17 @@ def test_frequencies_over_many_draws():
     # Red 10, green 20, blue 40; a standard error of a share is at most 0.005.
     images = jnp.broadcast_to(jnp.array([10.0, 20.0, 40.0]), (DRAWS, 1, 1, 3))
     draw = jax.random.uniform(jax.random.key(0), (DRAWS, 2))
-    exchanged = np.asarray(colour.exchange_channels(images, draw, 0.6))[:, 0, 0]
+    exchanged = compiled(colour.exchange_channels, images, draw, 0.6)[:, 0, 0]
     alike = (exchanged == exchanged[:, :1]).all(axis=1)
     assert alike.mean() == pytest.approx(0.6, abs=0.02)
     for value in (10, 20, 40):
         assert (exchanged[alike, 0] == value).mean() == pytest.approx(1 / 3, abs=0.025)
-    grey = np.asarray(colour.random_grey(images, draw[:, 0], 0.3))[:, 0, 0]
+    grey = compiled(colour.random_grey, images, draw[:, 0], 0.3)[:, 0, 0]
     assert (grey[:, 0] == grey[:, 1]).mean() == pytest.approx(0.3, abs=0.02)
-    inverted = np.asarray(colour.invert(images, draw[:, 1], 0.25))[:, 0, 0, 0]
+    inverted = compiled(colour.invert, images, draw[:, 1], 0.25)[:, 0, 0, 0]
     assert (inverted == 245).mean() == pytest.approx(0.25, abs=0.02)
     # A grey of 1/e becomes exp(-gamma): the power can be read off.
     level = jnp.full((DRAWS, 1, 1, 3), 255.0 / np.e, jnp.float32)
-    powers = -np.log(np.asarray(colour.change_gamma(level, draw[:, 0], 0.4))[:, 0, 0, 0] / 255.0)
+    powers = -np.log(compiled(colour.change_gamma, level, draw[:, 0], 0.4)[:, 0, 0, 0] / 255.0)
     assert np.log(powers).mean() == pytest.approx(0.0, abs=0.015)
     assert np.log(powers).std() == pytest.approx(0.4, abs=0.015)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.modes import MODES
 
 from dmcf_jax.models.convolution import DEEP, WINOGRAD, convolve, max_pool_3x3
 
@@ -65,7 +66,7 @@ def test_implementations_for_wide_maps_are_equal(call, channels, size, stride, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
+@MODES
 def test_implementations_have_equal_gradients_where_one_is_winograds(mode):
     generator = np.random.default_rng(4)
     x = jnp.asarray(generator.normal(size=(2, 5, 4, WINOGRAD)), jnp.float32)

@@ -4,11 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.modes import MODES
 
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of
-
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 
 
 @MODES
