@@ -286,6 +286,7 @@ def test_shared_distances_change_no_bit(sysu_part, monkeypatch):
             assert a.gallery_hash == b.gallery_hash
 
 
+@pytest.mark.slow
 def test_options_are_named_in_the_result():
     metadata = two_modalities()
     embeddings = random_embeddings(6, len(metadata.path), 10)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from support.modes import MODES
+from support.tiers import MODES
 
 from dmcf_jax.models.batch_norm import EPSILON, MOMENTUM, BatchNorm
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.modes import MODES
+from support.tiers import MODES
 
 from dmcf_jax.models.convolution import DEEP, WINOGRAD, convolve, max_pool_3x3
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.modes import MODES
+from support.tiers import MODES
 
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.modes import MODES
+from support.tiers import MODES
 
 from dmcf_jax.methods.dmcf.optim import (
     apply_updates,
