@@ -96,22 +96,15 @@ def build(config: ConfigDict, identities: int) -> Built:
     return Built(model, tuple(config.data.size), optimizer, schedules, step)
 
 
-def build_model(config: ConfigDict, identities: int, conv_impl: str | None = None) -> DMCF:
-    """Return the network of `config` with `identities` classes.
-
-    Args:
-        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`; by default what suits
-            the backend that this process computes on.
-    """
-    if conv_impl is None:
-        conv_impl = "matmul" if jax.default_backend() == "cpu" else "xla"
+def build_model(config: ConfigDict, identities: int) -> DMCF:
+    """Return the network of `config` with `identities` classes, for this process's backend."""
     weights = ("pretrained", "classifier_start")  # where they come from is no part of the network
     fields = {name: config.model[name] for name in config.model if name not in weights}
     return DMCF(
         identities=identities,
         softmax_scale=config.loss.softmax_scale,
         dtype=jnp.dtype(config.dtype),
-        conv_impl=conv_impl,
+        conv_impl="matmul" if jax.default_backend() == "cpu" else "xla",
         **fields,
     )
 

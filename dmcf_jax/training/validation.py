@@ -3,15 +3,13 @@
 from collections.abc import Callable
 
 import jax
-from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import input_form, load_split
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.protocols import find_protocol
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
 
@@ -21,12 +19,11 @@ DIRECTIONS = ("plain/visible-to-infrared", "plain/infrared-to-visible")
 Score = Callable[[TrainState, ImageStore], dict[str, float]]
 
 
-def make_score(config: ConfigDict, model: DMCF, mesh: Mesh) -> Score:
+def make_score(embed: Embedder) -> Score:
     """Return (state, images) -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
 
     It compiles with its first images.
     """
-    embed = Embedder(model, mesh, config.evaluation.batch_size, form=input_form(config))
     protocols = [find_protocol(name) for name in DIRECTIONS]
 
     def score(state: TrainState, store: ImageStore) -> dict[str, float]:

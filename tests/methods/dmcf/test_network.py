@@ -9,8 +9,8 @@ from support.tiers import slow
 from dmcf_jax.configs import default
 from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
-from dmcf_jax.models.parameter_table import count
 from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.models.tree_paths import count
 
 OTHERS = [name for name in default.VARIANTS if name not in ("dcf", "feature_2_4")]
 SMALL = dict(identities=5, stage_sizes=(1, 1, 1, 1), width=4, embedding_dim=8)
