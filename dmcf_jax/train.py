@@ -11,14 +11,15 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, build, held_out_identities, load_split
+from dmcf_jax.config.build import Built, build, held_out_identities, input_form, load_split
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
-from dmcf_jax.models.parameter_table import parameter_table
+from dmcf_jax.models.tree_paths import parameter_table
 from dmcf_jax.runs.folder import refuse_other_config, write_run_info
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.summary import drop_summary, read_summary
@@ -104,9 +105,10 @@ def _train(
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
     state = start_state(config, built, mesh, run.checkpoints)
+    embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
     if config.model.classifier_start == "means" and not run.start:
-        state = start_at_means(config, built, state, images.store, images.table, mesh)
-    health, score = make_health(run, built), make_score(config, built.model, mesh)
+        state = start_at_means(built.model, embed, state, images.store, images.table)
+    health, score = make_health(run, built), make_score(embed)
     if run.is_finished:
         _write_run(run, images, state)
         log(f"{run.workdir} is trained: step {run.start} of {config.train.steps}.")

@@ -22,11 +22,11 @@ from dmcf_jax.evaluation.ranking.checks import (
 )
 from dmcf_jax.evaluation.ranking.ranking import (
     LONGEST_CURVE,
-    Metrics,
     rank_distances,
     rank_queries,
     summarise,
 )
+from dmcf_jax.evaluation.results import metrics_as_dict
 
 # Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
 # accepted too.
@@ -80,19 +80,7 @@ def score(
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
-    return _as_json(protocol, summarise(ranked, max_rank))
-
-
-def _as_json(protocol: str, metrics: Metrics) -> dict:
-    return {
-        "protocol": protocol,
-        "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
-        "mAP": metrics.mAP,
-        "mINP": metrics.mINP,
-        "queries": metrics.queries,
-        "valid_queries": metrics.valid_queries,
-        "gallery": metrics.gallery,
-    }
+    return {"protocol": protocol, **metrics_as_dict(summarise(ranked, max_rank))}
 
 
 def _choice_problems(features: str | None, metric: str, max_rank: int) -> list[Problem]:

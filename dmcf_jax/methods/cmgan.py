@@ -71,7 +71,9 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
         found["modality"] = jnp.mean(
             optax.softmax_cross_entropy_with_integer_labels(modality_logits, modalities)
         )
-        return sum(found.values()), found | watch({feature: rows}, labels, margin)
+        return jnp.sum(jnp.stack(list(found.values()))), found | watch(
+            {feature: rows}, labels, margin
+        )
 
     return loss
 
@@ -88,6 +90,11 @@ def turns(fields: Fields) -> dict:
     }
 
 
+def _network(fields: Fields, identities: int, conv_impl: str) -> CmganNetwork:
+    settings = copy_settings(single_level(fields, identities, conv_impl))
+    return CmganNetwork(**settings, reversal=fields["loss.reversal"])
+
+
 METHOD = Method(
     title="cmGAN",
     reads=(
@@ -97,9 +104,7 @@ METHOD = Method(
         "loss.triplet_start_step",
         "loss.reversal",
     ),
-    network=lambda fields, identities, form: CmganNetwork(
-        **copy_settings(single_level(fields, identities, form)), reversal=fields["loss.reversal"]
-    ),
+    network=_network,
     trained=Trained(
         make_loss,
         (*GROUPS, Group("discriminator", r"discriminator/.*")),

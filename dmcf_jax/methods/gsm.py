@@ -100,8 +100,8 @@ def _fit(fields: Fields, variables: dict, embedded: Embedded) -> dict:
 METHOD = Method(
     title="GSM",
     reads=READS,
-    network=lambda fields, identities, form: GsmNetwork(
-        **copy_settings(single_level(fields, identities, form))
+    network=lambda fields, identities, conv_impl: GsmNetwork(
+        **copy_settings(single_level(fields, identities, conv_impl))
     ),
     trained=Trained(
         make_loss,

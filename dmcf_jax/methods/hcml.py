@@ -1,6 +1,6 @@
 """HCML: a map of each modality and a metric, fitted on TONE's features (Ye et al., AAAI 2018)."""
 
-import numpy as np
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dmcf_jax.methods.fitted import FROZEN, Maps, fit_maps
@@ -31,7 +31,7 @@ class HcmlNetwork(TwoStreams):
     def __call__(self, visible: Array, infrared: Array, train: bool):
         """Return TONE's outputs."""
         if self.is_initializing():
-            self.metric(np.zeros((1, self.embedding_dim), np.float32), "visible")
+            self.metric(jnp.zeros((1, self.embedding_dim)), "visible")
         return super().__call__(visible, infrared, train)
 
     def describe(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
@@ -43,8 +43,8 @@ class HcmlNetwork(TwoStreams):
         return self.metric(self.describe(images, modality), modality)
 
 
-def _network(fields: Fields, identities: int, form: str) -> HcmlNetwork:
-    network = single_level(fields, identities, form)
+def _network(fields: Fields, identities: int, conv_impl: str) -> HcmlNetwork:
+    network = single_level(fields, identities, conv_impl)
     rank = min(fields["fit.pca"], network.embedding_dim)
     return HcmlNetwork(**copy_settings(network), rank=rank)
 

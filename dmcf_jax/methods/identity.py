@@ -4,6 +4,7 @@ One stream, two streams and zero padding differ in `model.shared_from`, `data.in
 `model.input` alone; see the rows of these names in configs/default.py.
 """
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
@@ -54,7 +55,7 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
         outputs: Outputs, labels: Int[Array, " n"], context: Context
     ) -> tuple[Float[Array, ""], dict[str, Array]]:
         found = softmax_losses(outputs, labels, terms, smoothing)
-        return sum(found.values()), found
+        return jnp.sum(jnp.stack(list(found.values()))), found
 
     return loss
 

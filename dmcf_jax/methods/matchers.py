@@ -94,11 +94,11 @@ def descriptor_length(descriptor: str, size: tuple[int, int]) -> int:
     return jax.eval_shape(DESCRIPTORS[descriptor], image).shape[1]
 
 
-def _matcher(descriptor: str, fields: Fields, identities: int, form: str) -> Matcher:
+def _matcher(descriptor: str, fields: Fields, identities: int, conv_impl: str) -> Matcher:
     return Matcher(descriptor, descriptor_length(descriptor, fields["data.size"]), identities)
 
 
-def _fitted_lomo(fields: Fields, identities: int, form: str) -> FittedMatcher:
+def _fitted_lomo(fields: Fields, identities: int, conv_impl: str) -> FittedMatcher:
     length = descriptor_length("lomo", fields["data.size"])
     return FittedMatcher("lomo", length, identities, min(fields["fit.pca"], length))
 
@@ -116,9 +116,8 @@ def _fit_mlapg(fields: Fields, variables: dict, embedded: Embedded) -> dict:
 def _fit_xqda(fields: Fields, variables: dict, embedded: Embedded) -> dict:
     def learn(visible, infrared, *labels):
         fitted = fit_xqda(visible, infrared, *labels)
-        values, vectors = np.linalg.eigh(fitted.metric)
-        projection = fitted.projection @ (vectors * np.sqrt(np.abs(values)))
-        return Maps(projection, projection, np.sign(values))
+        projection, signs = fitted.factors()
+        return Maps(projection, projection, signs)
 
     return fit_maps(fields, variables, embedded, learn)
 

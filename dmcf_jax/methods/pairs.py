@@ -36,7 +36,9 @@ def with_softmax(
         found = softmax_losses(outputs, labels, terms, 0.0)
         for name, value in pair_loss(rows[0::2], rows[1::2], labels[0::2]).items():
             found[name] = jnp.where(context.step >= start_step, value, 0.0)
-        return sum(found.values()), found | watch({feature: rows}, labels, margin)
+        return jnp.sum(jnp.stack(list(found.values()))), found | watch(
+            {feature: rows}, labels, margin
+        )
 
     return loss
 

@@ -26,20 +26,6 @@ class Xqda:
     projection: Float[np.ndarray, "d r"]
     metric: Float[np.ndarray, "r r"]
 
-    def visible(
-        self, rows: Float[np.ndarray, "n d"]
-    ) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, " n"]]:
-        """Return the cross and square terms of visible rows for `as_euclidean.py`."""
-        turned, signs = rows @ self.factors()[0], self.factors()[1]
-        return turned * signs, (turned**2 * signs).sum(1)
-
-    def infrared(
-        self, rows: Float[np.ndarray, "n d"]
-    ) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, " n"]]:
-        """Return the cross and square terms of infrared rows."""
-        turned, signs = rows @ self.factors()[0], self.factors()[1]
-        return turned, (turned**2 * signs).sum(1)
-
     def factors(self) -> tuple[Float[np.ndarray, "d r"], Float[np.ndarray, " r"]]:
         """Return a map and signs with D(x, z) = sum of signs ((x - z) map)^2.
 

@@ -54,7 +54,10 @@ class CrossMetric(nn.Module):
 
 
 def lift(
-    cross: Float[Array, "n r"], square: Float[Array, " n"], radius: Float[Array, ""], modality: str
+    cross: Float[Array, "n r"],
+    square: Float[Array, " n"],
+    radius: Float[Array, ""] | float,
+    modality: str,
 ) -> Float[Array, "n e"]:
     """Return the rows e from X and a of visible, or Z and b of infrared rows; `radius` is R."""
     rest = jnp.sqrt(jnp.maximum(radius - reach(cross, square), 0.0))

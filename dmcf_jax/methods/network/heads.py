@@ -76,11 +76,13 @@ class Head(nn.Module):
 
     def setup(self) -> None:
         """Make the reduction, if any, and the classifier."""
-        linear, reduces = self.kind == "linear_bn", self.kind != "hidden" and self.embedding_dim
+        linear, size = self.kind == "linear_bn", self.embedding_dim
         neck = "batch_norm" if linear else self.neck
-        self.reduction = Reduction(self.embedding_dim, neck, linear) if reduces else None
-        if self.kind == "hidden":
-            self.hidden = nn.Dense(self.embedding_dim)
+        self.reduction = None
+        if size and self.kind == "hidden":
+            self.hidden = nn.Dense(size)
+        elif size:
+            self.reduction = Reduction(size, neck, linear)
         self.drop = nn.Dropout(self.dropout)
         # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
         # leaves the start to the triplet losses alone, which then pull everything to one point.
