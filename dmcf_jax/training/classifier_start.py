@@ -5,11 +5,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from jaxtyping import Float, Int
 
 from dmcf_jax.data.identity_sampler import IdentityTable
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runtime.console import log
@@ -18,7 +18,7 @@ IMAGES_EACH = 4  # of a person and modality: enough for a mean, and embedded in 
 
 
 def start_at_means(
-    model: DMCF, embed: Embedder, state: TrainState, store: ImageStore, table: IdentityTable
+    model: nn.Module, embed: Embedder, state: TrainState, store: ImageStore, table: IdentityTable
 ) -> TrainState:
     """Return `state` with each class's column of every classifier at the class's mean direction.
 

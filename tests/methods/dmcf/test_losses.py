@@ -7,7 +7,8 @@ import pytest
 from support.tiers import MODES
 
 from dmcf_jax.methods.dmcf import losses
-from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of
+from dmcf_jax.methods.dmcf.losses import loss_terms_of
+from dmcf_jax.methods.network.levels import features_of
 
 
 @MODES
