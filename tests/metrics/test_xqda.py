@@ -70,7 +70,10 @@ def test_its_euclidean_vectors_have_its_distances():
     full = fitted.projection @ fitted.metric @ fitted.projection.T
     for i, j in [(0, 0), (3, 5), (5, 1)]:
         found = ((e_x[i] - e_z[j]) ** 2).sum() - 2 * exact.offset
-        assert found == pytest.approx((x[i] - z[j]) @ full @ (x[i] - z[j]), abs=1e-9)
+        expected = (x[i] - z[j]) @ full @ (x[i] - z[j])
+        assert found == pytest.approx(expected, abs=1e-9)
+        one_map, signs = fitted.factors()
+        assert (signs * ((x[i] - z[j]) @ one_map) ** 2).sum() == pytest.approx(expected)
 
 
 def test_one_direction_stays_where_none_tells_people_apart():

@@ -7,6 +7,10 @@ import jax.numpy as jnp
 from dmcf_jax.methods.method import Fields
 from dmcf_jax.methods.network.two_streams import TwoStreams
 
+READS = ("model.*", "loss.softmax_scale")  # config fields of the network
+
+READS = ("model.*", "loss.softmax_scale")  # config fields of the network
+
 # Fields of the room 'model' that say where weights come from, which is no part of the network.
 _STARTS = ("pretrained", "classifier_start")
 
@@ -35,6 +39,12 @@ def build_network(
         weighted=weighted,
         **{name: value for name, value in room.items() if name not in _STARTS},
     )
+
+
+def copy_settings(network: TwoStreams) -> dict[str, Any]:
+    """Return the attributes of a network, for one of a class derived from it."""
+    names = [name for name in network.__dataclass_fields__ if name not in ("parent", "name")]
+    return {name: getattr(network, name) for name in names}
 
 
 def single_level(fields: Fields, identities: int, conv_impl: str) -> TwoStreams:
