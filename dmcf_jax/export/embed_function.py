@@ -16,11 +16,6 @@ from dmcf_jax.runs.load import TrainedModel
 _KERNELS = {"lanczos": "lanczos3", "bicubic": "cubic", "bilinear": "linear"}
 
 
-def with_convolutions(model: nn.Module, conv_impl: str) -> nn.Module:
-    """Return the network with its convolutions written so; a descriptor has none."""
-    return model.clone(conv_impl=conv_impl) if hasattr(model, "conv_impl") else model
-
-
 def make_embed(trained: TrainedModel, model: nn.Module, modality: str) -> Callable:
     """Return the function (weights by path, images [b h w 3]) -> embeddings [b d] to export.
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed
@@ -74,7 +75,9 @@ def float32_model(trained: TrainedModel) -> nn.Module:
     Those of 'xla' do not: their 4-D window of max pooling becomes a MaxPool over four axes, and
     onnxruntime supports three.
     """
-    return trained.model.clone(dtype=jnp.dtype("float32"), conv_impl="matmul")
+    config = trained.config.copy_and_resolve_references()
+    config.dtype = "float32"
+    return build_model(config, trained.model.identities, conv_impl="matmul")
 
 
 def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:

@@ -23,9 +23,10 @@ from jax import export as jax_export
 from jaxtyping import Array
 from safetensors import SafetensorError
 
+from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
-from dmcf_jax.export.embed_function import make_embed, with_convolutions
+from dmcf_jax.export.embed_function import make_embed
 from dmcf_jax.export.verify import verify
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
@@ -42,7 +43,7 @@ def export_stablehlo(trained: TrainedModel, path: Path) -> None:
         UserError: the file that was read back does not reproduce the run, or cannot be written.
     """
     # What suits accelerators, since one file serves all platforms.
-    model = with_convolutions(trained.model, "xla")
+    model = build_model(trained.config, trained.model.identities, conv_impl="xla")
     weights = leaves_by_path(jax.device_get(trained.variables))
     with atomic_path(path, "Name another place with --out.") as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:

@@ -23,7 +23,7 @@ def build_network(
     Args:
         fields: every field of the room 'model', `dtype` and `loss.softmax_scale`.
         identities: classes of every classifier.
-        conv_impl: of the convolutions, see `dmcf_jax.models.convolution`.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         weighted: whether its levels have learned weights.
     """
     room: dict[str, Any] = {
