@@ -23,9 +23,11 @@ SMALL = {
     "data.size": (32, 32),
     "data.pad": 2,
     "model.stage_sizes": (1, 1, 1, 1),
+    "model.levels": ("layer1",),
     "model.width": 2,
     "model.embedding_dim": 8,
-    "sampler.P": 4,
+    "sampler.P": 8,
+    "sampler.K": 1,
     "train.steps": 4,
     "train.checkpoint_every": 2,
     "train.log_every": 1,
@@ -81,8 +83,10 @@ def test_matchers_run_like_networks(row, data_dir, tmp_path):
 @pytest.mark.parametrize("row", TRAINED)
 def test_trained_methods_train_and_evaluate(row, data_dir, tmp_path):
     train(config_of(row, data_dir), tmp_path)
-    scores = [trial.metrics.rank(1) for result in evaluate(tmp_path) for trial in result.trials]
-    assert len(scores) == 2 and all(0 <= score <= 1 for score in scores)
+    assert [result["protocol"] for result in evaluate(tmp_path)] == [
+        "regdb/visible-to-thermal",
+        "regdb/thermal-to-visible",
+    ]
 
 
 @pytest.mark.slow
