@@ -72,7 +72,7 @@ def _contradictions(config):
             "model.stripes",
             f"has {len(model.stripes)} entries, expected {len(model.levels)}, one a level",
         )
-    else:
+    elif METHODS[config.method.name].reads_field("model.stripes"):
         yield from _stripe_problems(config)
     allowed = DATASETS[config.data.name].train_splits
     for split in config.data.train_splits:
