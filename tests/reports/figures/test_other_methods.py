@@ -1,4 +1,4 @@
-"""Figure 3 of a folder in which several methods were run: a curve for each, from result files."""
+"""Figures of runs of several methods, from result files: figure 3, and those that only DMCF has."""
 
 import csv
 import json
@@ -70,3 +70,11 @@ def test_ablations_alone_have_no_figure_3(tmp_path):
     with pytest.raises(UserError) as caught:
         draw(["3"], tmp_path)
     assert caught.value.about == ("--workdir",)
+
+
+@pytest.mark.parametrize("row", ["hog", "bdtr"])
+def test_figures_of_levels_and_sigmas_name_the_method_that_has_none(row, tmp_path):
+    write_run_info(tmp_path, tiny.config(variant=row))
+    with pytest.raises(UserError) as caught:
+        draw(["5", "6"] if row == "hog" else ["6"], tmp_path)
+    assert caught.value.about == ("method.name",) * (2 if row == "hog" else 1)
