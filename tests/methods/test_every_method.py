@@ -12,6 +12,7 @@ from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
+from dmcf_jax.export.run import export_run
 from dmcf_jax.methods import METHODS
 from dmcf_jax.runs.load import load_trained
 from dmcf_jax.train import train
@@ -133,3 +134,13 @@ def test_equal_pictures_of_both_modalities_are_found_by_matchers(data_dir, tmp_p
     rows = trained.embed(store)
     other = dataclasses.replace(store, modality=1 - store.modality)
     np.testing.assert_allclose(trained.embed(other), rows, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_matcher_is_written_as_stablehlo_and_refused_as_torch(data_dir, tmp_path):
+    train(config_of("hog", data_dir), tmp_path)
+    assert export_run(tmp_path, "stablehlo").exists()  # it is read back and compared
+    with pytest.raises(UserError) as refused:
+        export_run(tmp_path, "torch")
+    assert "method.name" in {problem.about for problem in refused.value.problems}
+    assert not (tmp_path / "export" / "torch").exists()
