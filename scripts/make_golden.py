@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from support import golden_network as network  # noqa: E402
 
-from benchmarks import torch_dmcf  # noqa: E402
+from benchmarks import torch_dmcf, torch_single_level  # noqa: E402
 
 SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH}
 
@@ -96,17 +96,55 @@ def make_dmcf() -> torch_dmcf.DMCF:
     return fill(torch_dmcf.DMCF(identities, **SIZES, d=d)).train()
 
 
+def single_level() -> dict[str, np.ndarray]:
+    """Return the losses of three steps of each method, and how far its tensors moved.
+
+    Of each tensor the projections of its movement, see `golden_network.projections`.
+    """
+    found = {}
+    for method, settings in network.SINGLE_LEVEL.items():
+        model = fill(
+            torch_single_level.SingleLevel(
+                len(network.SINGLE_LABELS), **SIZES, d=network.EMBEDDING_DIM
+            )
+        ).train()
+        start = {k: v.clone() for k, v in model.state_dict().items()}
+        sgd = torch_single_level.make_sgd(
+            model,
+            settings["lr_backbone"],
+            settings["lr_heads"],
+            settings["nesterov"],
+            settings["weight_decay"],
+        )
+        labels = torch.tensor(network.SINGLE_LABELS)
+        for step in range(network.SINGLE_STEPS):
+            visible, infrared = (
+                torch.from_numpy(
+                    network.normalise(network.images(f"{kind} {step}", len(labels)))
+                ).permute(0, 3, 1, 2)
+                for kind in ("visible", "infrared")
+            )
+            ranked = method == "bdtr"
+            loss = torch_single_level.train_step(model, sgd, visible, infrared, labels, ranked)
+            found[f"{method}/loss/{step}"] = loss.numpy()
+        for name, value in model.state_dict().items():
+            if "num_batches" not in name and "running" not in name:
+                moved = (value - start[name]).numpy()
+                found[f"{method}/{name}"] = network.projections(name, moved)
+    return found
+
+
 def as_arrays(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Return the tensors for `np.savez`."""
     return {name: value.detach().numpy() for name, value in tensors.items()}
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the four files."""
     torch.set_num_threads(1)
     folder = ROOT / "tests" / "golden"
     folder.mkdir(exist_ok=True)
-    for make in (activations, gradients, five_steps):
+    for make in (activations, gradients, five_steps, single_level):
         path = folder / f"{make.__name__}.npz"
         np.savez_compressed(path, **make())
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")

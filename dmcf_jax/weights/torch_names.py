@@ -54,6 +54,7 @@ def _stream_rows(stream: str) -> Iterator[Row]:
 def _head_rows(kind: str) -> Iterator[Row]:
     torch_name, path = f"heads.{kind}{{n}}", f"heads_{kind}{{n}}"
     yield f"{torch_name}.reduction.conv.weight", f"params/{path}/reduction/conv/kernel", _MATRIX
+    yield f"{torch_name}.reduction.conv.bias", f"params/{path}/reduction/conv/bias", None
     yield from _norm_rows(f"{torch_name}.reduction.bn", f"{path}/reduction/bn")
     yield f"{torch_name}.classifier.weight", f"params/{path}/classifier/kernel", _MATRIX
     yield f"{torch_name}.classifier.bias", f"params/{path}/classifier/bias", None

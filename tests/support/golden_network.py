@@ -48,3 +48,23 @@ def images(name, count):
 def normalise(raw):
     """Return float32 images as the network takes them, NHWC."""
     return ((raw / 255.0 - np.array(MEAN)) / np.array(DEVIATION)).astype(np.float32)
+
+
+# Methods of one level: their settings, and one image of each person and modality in a batch.
+SINGLE_LABELS, SINGLE_STEPS = tuple(range(6)), 3
+_SGD = {"lr_backbone": 0.001, "lr_heads": 0.01}
+SINGLE_LEVEL = {
+    "baseline_2019": _SGD | {"nesterov": True, "weight_decay": 5e-4},
+    "bdtr": _SGD | {"nesterov": False, "weight_decay": 0.0},
+}
+
+
+def projections(name, tensor):
+    """Return the length of a tensor and its dot products with three unit vectors of its name.
+
+    A few numbers that no other tensor is likely to have, for files of a small size.
+    """
+    draw, flat = _draw(f"projections of {name}"), np.asarray(tensor, np.float64).ravel()
+    vectors = draw.standard_normal((3, flat.size))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.array([np.linalg.norm(flat), *(vectors @ flat)], np.float32)
