@@ -23,6 +23,7 @@ flags.DEFINE_bool("verify", False, "Check what is prepared against its hashes; b
 flags.DEFINE_string("layout", "regdb", "synthetic: regdb or sysu_mm01.")
 flags.DEFINE_integer("identities", 100, "synthetic: how many people, over all splits.")
 flags.DEFINE_float("split_by_identity", None, "own: draw this share of the people to train on.")
+flags.DEFINE_string("pattern", None, "own: folders' order, as {split}/{identity}/{modality}.")
 flags.DEFINE_integer("seed", 0, "synthetic: the same seed gives the same images; own: the split.")
 
 
@@ -97,6 +98,7 @@ def _prepare(options: Any) -> Sequence:
             options.data_dir,
             split_by_identity=options.split_by_identity,
             seed=options.seed,
+            pattern=options.pattern,
             progress=True,
         )
     from dmcf_jax.data.records.prepare import prepare

@@ -48,10 +48,13 @@ def embed_pictures(
             that holds embeddings of another model or of other pictures.
     """
     folder = Path(out)
+    for note in images.notes if show else ():
+        log(f"note: {note}")
     listed = {
         "root": str(images.root),
         "count": len(images.rows),
         "sha256": images.digest(),
+        "notes": list(images.notes),
     }
     manifest = new_manifest(model, listed, shard_rows)
     _begin_or_resume(folder, manifest)

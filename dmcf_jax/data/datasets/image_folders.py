@@ -11,21 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmcf_jax.data.datasets.listing import problem
+from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, refusal, suffix_of
 from dmcf_jax.errors import Problem
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-# Images of a kind that is not read: reported, where other files are ignored.
-OTHER_IMAGE_SUFFIXES = (
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".heic",
-    ".avif",
-    ".jp2",
-)
+# Read elsewhere; in a published data set they are conversions, whose pixels may be others.
+NOT_PUBLISHED = (".tif", ".tiff", ".webp")
 
 
 def subfolders(directory: Path) -> list[str]:
@@ -79,19 +69,21 @@ def images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
         return []
     paths = []
     for entry in entries:
-        suffix = os.path.splitext(entry.name)[1].lower()
-        if entry.name.startswith(".") or suffix not in IMAGE_SUFFIXES + OTHER_IMAGE_SUFFIXES:
+        suffix = suffix_of(entry.name)
+        if entry.name.startswith(".") or suffix not in PICTURES + OTHER_PICTURES:
             continue
-        if fault := _fault(root, folder, entry, suffix):
+        if fault := _fault(root, folder, entry):
             problems.append(problem(printable(f"{folder}/{entry.name}"), fault))
         else:
             paths.append(f"{folder}/{entry.name}")
     return paths
 
 
-def _fault(root: Path, folder: str, entry: os.DirEntry, suffix: str) -> str | None:
-    if suffix in OTHER_IMAGE_SUFFIXES:
-        return f"{suffix} is not read: convert it to JPEG, PNG or BMP"
+def _fault(root: Path, folder: str, entry: os.DirEntry) -> str | None:
+    if fault := refusal(entry.name):
+        return fault
+    if suffix_of(entry.name) in NOT_PUBLISHED:
+        return "no published data set has this kind: copy the files of its archive"
     if printable(entry.name) != entry.name:
         return "the name is not valid UTF-8: rename it"
     if not _is_file(entry):

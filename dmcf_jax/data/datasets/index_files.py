@@ -63,7 +63,7 @@ def read_lines(
     text = _read(root, name, problems)
     if text is None:
         return []
-    folded = {path.lower(): path for path in existing}
+    folded = {path.lower(): path for path in existing} | {_stem(path): path for path in existing}
     lines: dict[str, Line] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         if not raw.strip():
@@ -95,7 +95,17 @@ def _fault(
         return None
     if near := folded.get(path.lower().replace("\\", "/")):
         return f"'{path[:120]}' does not exist, but '{near}' does: the names must be equal"
+    if converted := folded.get(_stem(path)):
+        return (
+            f"'{path[:120]}' does not exist, but '{converted}' does: take the files of the "
+            "archive, or name the converted ones in the lists"
+        )
     return f"points to '{path[:120]}', which does not exist"
+
+
+def _stem(path: str) -> str:
+    """Return a path without its ending, marked so that it equals no path."""
+    return path.rpartition(".")[0] + "/*"
 
 
 def check_labels(name: str, lines: Sequence[Line], problems: list[Problem]) -> dict[int, int]:

@@ -21,6 +21,7 @@ def prepare_own(
     *,
     split_by_identity: float | None = None,
     seed: int = 0,
+    pattern: str | None = None,
     progress: bool = False,
 ) -> list[Prepared]:
     """Build the data set 'own' under `data_dir` from a CSV file or a tree of pictures.
@@ -33,6 +34,7 @@ def prepare_own(
         data_dir: where prepared data sets are kept.
         split_by_identity: the share of identities to train on; None takes the column `split`.
         seed: of that draw.
+        pattern: the order of a tree's folders, see `own_tree.pattern_rows`.
         progress: show a progress bar.
 
     Raises:
@@ -41,7 +43,7 @@ def prepare_own(
     where = prepared.directory(NAME, data_dir)
     if source is None or str(source) == "":
         return [Prepared(where, None, prepared.read_metadata(NAME, data_dir), built=False)]
-    data, root = own.inspect(source, split_by_identity, seed), root_of(source)
+    data, root = own.inspect(source, split_by_identity, seed, pattern), root_of(source)
     _refuse_rows(source, data.listing.problems)
     if where.exists():
         return [Prepared(where, None, _same(where, data_dir, source, data), built=False)]
@@ -52,6 +54,8 @@ def prepare_own(
         "list": str(Path(source).resolve()),
         "split_by_identity": split_by_identity,
         "seed": seed,
+        "pattern": pattern,
+        "notes": data.listing.notes,
         "list_sha256": data.digest(),
         "identity_names": {str(n): name for n, name in data.identities.items()},
         "camera_names": {str(n): name for n, name in data.cameras.items()},
