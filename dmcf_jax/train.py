@@ -23,6 +23,7 @@ from dmcf_jax.runs.summary import drop_summary, read_summary
 from dmcf_jax.runtime import compiler_options, devices, hosts
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.random_keys import training_keys
 from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.classifier_start import start_at_means
@@ -67,7 +68,7 @@ def train(
         UserError: for a config that cannot be run, missing data, a workdir of another config or
             in use, a damaged checkpoint, a disk that fails, and a loss that stops being finite.
     """
-    workdir = Path(workdir)
+    workdir = local_path(workdir, "--workdir")
     with Interruption() as interruption:
         validate(config)
         refuse_other_config(workdir, config)

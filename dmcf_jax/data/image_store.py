@@ -19,6 +19,7 @@ from jaxtyping import Int32, Shaped, UInt8
 from dmcf_jax.data import decode, image_cache
 from dmcf_jax.data.records import prepared
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def load_images(
     splits, size = tuple(splits), (int(size[0]), int(size[1]))
     _check_arguments(name, metadata, splits, size, resample)
     folder = _cache_folder(
-        Path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, resample
+        local_path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, resample
     )
     stamp = _stamp(name, metadata, splits, size, resample)
     cached = image_cache.read_cache(folder, stamp)

@@ -20,6 +20,7 @@ from dmcf_jax.retrieval.embedding_set import (
 from dmcf_jax.retrieval.model import BATCH, FeatureExtractor
 from dmcf_jax.retrieval.picture_list import ImageList
 from dmcf_jax.runtime.console import log, progress_bar
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
 
 SHARD_ROWS = 8192
@@ -47,7 +48,7 @@ def embed_pictures(
         UserError: every picture that cannot be read, after all others are embedded; or a folder
             that holds embeddings of another model or of other pictures.
     """
-    folder = Path(out)
+    folder = local_path(out, "--out")
     for note in images.notes if show else ():
         log(f"note: {note}")
     listed = {

@@ -27,6 +27,7 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
 from dmcf_jax.training.start import packaged_model
 from dmcf_jax.weights.synthetic import NAME as PACKAGED
@@ -157,7 +158,7 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
     Raises:
         UserError: there is no model.
     """
-    path = Path(source)
+    path = local_path(source, "--model")
     if str(source) == PACKAGED and not path.exists():
         return model_of(packaged_model(), PACKAGED)
     if path.is_dir():

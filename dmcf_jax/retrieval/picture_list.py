@@ -11,6 +11,7 @@ from dmcf_jax.data.datasets.walk import folders_of, walk
 from dmcf_jax.data.file_kinds import NAMED, TABLES, refusal, suffix_of
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def list_images(
         UserError: there are no pictures, their modality is not known or contradicted by the names
             of folders, or all faulty rows at once.
     """
-    path = Path(source)
+    path = local_path(source, flag)
     if modality is not None and modality not in MODALITIES:
         text = f"modality '{modality}' is not known: choose {' or '.join(MODALITIES)}"
         raise UserError(text, about=modality_flag)

@@ -9,7 +9,6 @@ evaluation/       results by protocol
 """
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -31,6 +30,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.locks import lock
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
@@ -85,7 +85,7 @@ def lock_run(workdir: Path) -> Iterator[RunLock]:
     with handle:
         try:
             if hosts.is_first():  # one process holds the folder for all
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(handle)
                 _write_owner(handle)
         except BlockingIOError:
             raise UserError(
@@ -109,7 +109,7 @@ def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
     Raises:
         UserError: showing each difference that would change results.
     """
-    if not (workdir / "config.json").exists():
+    if not (workdir / "config.json").exists() or _has_no_step(workdir):
         return
     changed = differences(read_config(workdir), flatten(config))
     if changed:
@@ -118,6 +118,16 @@ def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
             changed,
             "Use the old values to resume it, or another --workdir for a new run.",
         )
+
+
+def _has_no_step(workdir: Path) -> bool:
+    """Return whether a run ended before its first step was logged or saved: nothing depends on it.
+
+    Its config may be changed: often it asked for more memory than there is.
+    """
+    log, saved = workdir / "metrics.jsonl", workdir / "checkpoints"
+    logged = log.exists() and log.stat().st_size > 0
+    return not logged and not any(path.name.isdecimal() for path in saved.glob("*"))
 
 
 def write_run_info(workdir: Path, config: ConfigDict) -> None:

@@ -16,6 +16,7 @@ from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.folder import read_json, restore_config
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
     Raises:
         UserError: if there is no run or no such checkpoint.
     """
+    workdir = local_path(workdir, "--workdir")
     config, built = _build(workdir)
     shapes = with_sharding(built.state_shapes(), replicated(make_mesh()))
     with Checkpoints(workdir, config.train.keep_best, read_only=True) as checkpoints:
@@ -93,6 +95,7 @@ def _best_by(config: ConfigDict) -> str:
 
 
 def _build(workdir: str | Path) -> tuple[ConfigDict, Built]:
-    config = restore_config(Path(workdir))
-    classes = read_json(Path(workdir) / "classes.json")
+    workdir = local_path(workdir, "--workdir")
+    config = restore_config(workdir)
+    classes = read_json(workdir / "classes.json")
     return config, build(config, len(classes))

@@ -14,6 +14,7 @@ from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.build import build
 from dmcf_jax.data.records.verify_images import refuse, verify_images
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,8 @@ def prepare(
     Raises:
         UserError: all problems of the tree at once, or what else prevents it.
     """
-    chosen, data_dir = find_dataset(dataset), Path(data_dir)
+    chosen, data_dir = find_dataset(dataset), local_path(data_dir, "--data_dir")
+    source = local_path(source, "--source") if source else None
     trials = parse_trials(chosen, trial)
     folders = {number: prepared.directory(dataset, data_dir, number) for number in trials}
     todo = tuple(number for number in trials if not folders[number].exists())

@@ -11,6 +11,7 @@ from dmcf_jax.data.records.build import build
 from dmcf_jax.data.records.prepare import Prepared
 from dmcf_jax.data.records.verify_images import verify_images
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.runtime.paths import local_path
 
 NAME = own.DATASET.name
 
@@ -40,9 +41,11 @@ def prepare_own(
     Raises:
         UserError: every faulty row at once, or what else prevents it.
     """
+    data_dir = local_path(data_dir, "--data_dir")
     where = prepared.directory(NAME, data_dir)
     if source is None or str(source) == "":
         return [Prepared(where, None, prepared.read_metadata(NAME, data_dir), built=False)]
+    source = local_path(source, "--source")
     data, root = own.inspect(source, split_by_identity, seed, pattern), root_of(source)
     _refuse_rows(source, data.listing.problems)
     if where.exists():

@@ -12,6 +12,7 @@ from typing import Any
 from dmcf_jax.data.datasets import find_dataset
 from dmcf_jax.data.datasets.listing import FIELDS
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.paths import local_path
 
 VERSION = "1.0.0"
 
@@ -30,7 +31,7 @@ def directory(name: str, data_dir: str | Path, trial: int | None = None) -> Path
             allowed = f"1 to {dataset.trials}"
             text = f"trial {trial!r} of {name} does not exist; choose one of {allowed}"
         raise UserError(text, about="trial")
-    return Path(data_dir, name, *config_name(trial), VERSION)
+    return local_path(data_dir, "data_dir").joinpath(name, *config_name(trial), VERSION)
 
 
 def config_name(trial: int | None) -> tuple[str, ...]:
