@@ -63,7 +63,7 @@ def decode(
     Raises:
         BadImage: the bytes are empty, truncated, of another format or far too large an image.
     """
-    image = _to_rgb(open_image(data), wide_range)
+    image = to_rgb(open_image(data), wide_range)
     if size is None:
         return image
     return image.resize((size[1], size[0]), FILTERS[resample])
@@ -137,8 +137,12 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def _to_rgb(image: Image.Image, wide_range: WideRange) -> Image.Image:
-    """Turn upright and convert; transparent pixels become black."""
+def to_rgb(image: Image.Image, wide_range: WideRange = FULL) -> Image.Image:
+    """Turn upright and convert; transparent pixels become black.
+
+    Raises:
+        BadImage: it cannot be converted.
+    """
     try:
         image = _upright(image)
         if image.mode == "RGB" and "transparency" not in image.info:

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from dmcf_jax.runtime.threads import map_in_threads
 from dmcf_jax.training.start import packaged_model
 from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
+Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
 # Fields that an image's embedding depends on: these, and those of `model` except two.
 DECIDING = (
@@ -70,20 +71,20 @@ class FeatureExtractor:
     trained: TrainedModel | None
     _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
 
-    def embed(
-        self, images: Sequence[str | Path | np.ndarray] | np.ndarray, modality: str
-    ) -> Float[np.ndarray, "n d"]:
+    def embed(self, images: Picture | Iterable[Picture], modality: str) -> Float[np.ndarray, "n d"]:
         """Return float32 embeddings of unit length, one row for each picture.
 
         Args:
-            images: paths of JPEG, PNG or BMP files, or uint8 RGB arrays [h w 3] of any size.
+            images: paths of files, uint8 arrays [h w 3] (RGB) or [h w] (grey) of any size, or
+                images of Pillow; one alone is a list of one.
             modality: 'visible' or 'infrared', of all of them.
 
         Raises:
             UserError: another modality, or pictures that cannot be read, all at once.
         """
         check_modality(modality)
-        results = map_in_threads(self._prepare, list(images))
+        images = as_list(images)
+        results = map_in_threads(self._prepare, images)
         parts, batch, bad = [], [], []
         for image, pixels in zip(images, results, strict=True):
             if isinstance(pixels, str):
@@ -117,21 +118,38 @@ class FeatureExtractor:
         """
         return decode.decode_array(read_image_file(Path(path)), self.size, self.filter)
 
-    def _prepare(self, image: str | Path | np.ndarray) -> np.ndarray | str:
+    def _prepare(self, image: object) -> np.ndarray | str:
         """Return a picture's pixels [h w 3], or why it cannot be used."""
         if isinstance(image, str | Path):
             try:
                 return self.read(image)
             except decode.BadImage as error:
                 return str(error)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            return f"is {image.dtype}{list(image.shape)}, expected uint8 [h, w, 3]"
+        if not isinstance(image, np.ndarray | Image.Image):
+            return "is not a path, an array or an image of Pillow"
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+                return f"is {image.dtype}{list(image.shape)}, expected uint8 [h, w, 3] or [h, w]"
+            image = Image.fromarray(image)
         method, (height, width) = decode.FILTERS[self.filter], self.size
-        return np.asarray(Image.fromarray(image).resize((width, height), method))
+        try:
+            return np.asarray(decode.to_rgb(image).resize((width, height), method))
+        except decode.BadImage as error:
+            return str(error)
 
 
-def _name(image: str | Path | np.ndarray) -> str:
-    return str(image) if isinstance(image, str | Path) else "an array"
+def as_list(images: Picture | Iterable[Picture]) -> list[Any]:
+    """Return pictures as a list: of one, where `images` is one picture."""
+    one = isinstance(images, str | Path | Image.Image)
+    if isinstance(images, np.ndarray):
+        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] == 3)
+    return [images] if one else list(images)  # pyright: ignore
+
+
+def _name(image: object) -> str:
+    if isinstance(image, str | Path):
+        return str(image)
+    return "an array" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
 
 
 def _fill_batch(images: np.ndarray) -> np.ndarray:
