@@ -1,11 +1,12 @@
 """Embeddings on disk: a folder of npz files without pickle, and what made them.
 
 manifest.json    the model (source, fingerprint, dimension), the pictures (root, how many), the
-                 shards, the pictures that were skipped, and whether it is complete
-shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality as text [n];
-                 skipped_path and skipped_reason
+                 shards and their SHA-256, the pictures that were skipped, whether it is complete
+shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality and the SHA-256 of the
+                 picture's file as text [n]; skipped_path and skipped_reason
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from jaxtyping import Float
 from dmcf_jax import __version__
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import FeatureExtractor
+from dmcf_jax.runtime.checksums import file_digest
 from dmcf_jax.runtime.files import atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
@@ -146,6 +148,25 @@ class EmbeddingSet:
             for line, row in enumerate(in_shard.tolist()):
                 found[row] = {name: str(texts[name][line]) for name in TEXTS}
         return found
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each picture's file by its path; none of older embeddings."""
+        found: dict[str, str] = {}
+        for number, rows in enumerate(self.manifest["rows"]):
+            with np.load(shard_path(self.folder, number), allow_pickle=False) as file:
+                if "sha256" not in file:
+                    continue
+            names, texts = (self._array(number, name, (rows,)) for name in ("path", "sha256"))
+            found |= dict(zip(names.tolist(), texts.tolist(), strict=True))
+        return found
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all shards: what an index of these embeddings belongs to."""
+        shards = self.manifest.get("shards_sha256") or [
+            file_digest(shard_path(self.folder, number))
+            for number in range(len(self.manifest["rows"]))
+        ]
+        return hashlib.sha256("\n".join(shards).encode()).hexdigest()
 
     def check_model(self, model: FeatureExtractor, what: str) -> None:
         """Check that `model` made these embeddings.

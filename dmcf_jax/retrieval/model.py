@@ -116,7 +116,11 @@ class FeatureExtractor:
         Raises:
             decode.BadImage: it cannot be read, with the reason.
         """
-        return decode.decode_array(read_image_file(Path(path)), self.size, self.filter)
+        return self.pixels_of(read_image_file(Path(path)))
+
+    def pixels_of(self, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+        """Return the pixels of a file's bytes at the model's size; raises what `read` does."""
+        return decode.decode_array(data, self.size, self.filter)
 
     def _prepare(self, image: object) -> np.ndarray | str:
         """Return a picture's pixels [h w 3], or why it cannot be used."""
