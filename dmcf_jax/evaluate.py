@@ -79,6 +79,8 @@ def evaluate(
     if hosts.is_first():
         for result in results:
             log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+        for note in dict.fromkeys(note for result in results for note in result["notes"]):
+            log(f"NOTE: {note}")
         for line in summary_lines(read_summary(workdir)):
             log(f"training: {line}")
         if html:

@@ -110,6 +110,9 @@ def _check(options: SearchOptions) -> None:
             problems.append(Problem(f"--{flag}", text))
     if options.explain and not options.html:
         problems.append(Problem("--explain", "--explain draws into the page: add --html=FILE"))
+    if options.gallery_root and not options.html and "," not in options.gallery:
+        text = "--gallery_root says where the pictures of the page are: add --html=FILE"
+        problems.append(Problem("--gallery_root", text))
     if options.index_options and not options.index:
         text = "--index_options are options of a faiss index: add --index, such as IVF1024,Flat"
         problems.append(Problem("--index_options", text))
@@ -125,6 +128,7 @@ def _embeddings_of(
     if is_embedding_set(source):
         embeddings = EmbeddingSet(source)
         embeddings.check_model(model, flag)
+        embeddings.check_modality(modality, f"{flag}_modality")
         yield embeddings
         return
     images = list_images(source, modality, flag, f"{flag}_modality")

@@ -12,6 +12,7 @@ import json
 from absl import flags
 
 from dmcf_jax.cli import app
+from dmcf_jax.errors import UserError
 
 _FEATURES = flags.DEFINE_string("features", None, "The .npz file.")
 _DISTANCES = flags.DEFINE_string("distances", None, "Matrix [q, g] (.npy) in place of features.")
@@ -24,6 +25,9 @@ def main() -> None:
     """Score by the flags."""
     from dmcf_jax.evaluation.score import score  # here, so that --help needs no JAX
 
+    if _DISTANCES.value and flags.FLAGS["metric"].present:
+        text = "--metric has no effect with --distances, which are ranked as they are"
+        raise UserError(text, about="--metric")
     result = score(
         _FEATURES.value,
         _PROTOCOL.value,

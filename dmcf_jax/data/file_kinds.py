@@ -31,7 +31,7 @@ OTHER_PICTURES = (
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
 TABLES = (".csv", ".tsv", ".txt")
 NAMED = "JPEG, PNG, BMP, TIFF or WebP"
-NOT_A_PICTURE = f"not a picture that is read ({NAMED})"
+NOT_A_PICTURE = f"not a {NAMED} image"
 _CONVERT = f": convert it to {NAMED}"
 
 JPEG_START, PNG_START = b"\xff\xd8", b"\x89PNG"

@@ -52,6 +52,7 @@ def result_as_dict(
         "package": {"name": "dmcf_jax", "version": __version__},
         "checkpoint": {"step": step, "chosen_by": chosen_by},
         **dict(extra or {}),
+        "notes": list(dict.fromkeys(note for trial in result.trials for note in trial.notes)),
         "trials": trials,
         **_averages(trials),
     }

@@ -27,6 +27,8 @@ from dmcf_jax.evaluation.ranking.ranking import (
     rank_queries,
     summarise,
 )
+from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
+from dmcf_jax.runtime.console import log
 
 # Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
 # accepted too.
@@ -35,6 +37,7 @@ FAMILIES = {
     for protocol in reversed(list_protocols())
 }
 SIDES = ("query", "gallery")
+CAMERAS = {"sysu_mm01": range(1, 7), "regdb": range(1, 3), "llcm": range(1, 10)}
 UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
 CURE = "Write the file with numpy.savez(path, query_features=..., query_ids=..., ...)."
 
@@ -48,6 +51,8 @@ def score(
     max_rank: int = 20,
 ) -> dict:
     """Return protocol, cmc {'1': ...}, mAP, mINP (fractions), queries, valid_queries, gallery.
+
+    `notes` are reasons to doubt the scores; they are logged, too.
 
     Args:
         features: path of the `.npz` file.
@@ -65,6 +70,7 @@ def score(
     matrix = _read_matrix(distances, problems) if distances else None
     ignore, cmc = _rules(protocol, problems)
     _check_labels(arrays, matrix, ignore, problems)
+    problems += _unknown_cameras(arrays, protocol) if ignore != "none" else []
     if matrix is None:
         _check_features(arrays, metric if metric in METRICS else METRICS[0], problems)
     if problems:
@@ -75,15 +81,20 @@ def score(
         arrays.get("query_cameras"),
         arrays.get("gallery_cameras"),
     )
+    sides = [arrays.get(f"{side}_features") for side in SIDES]
     if matrix is None:
-        sides = arrays["query_features"], arrays["gallery_features"]
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
-    return _as_json(protocol, summarise(ranked, max_rank))
+    metrics = summarise(ranked, max_rank)
+    same = 0 if matrix is not None else rows_in_both(*sides)
+    notes = suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same)
+    for note in notes:
+        log(f"NOTE: {note}")
+    return _as_json(protocol, metrics, notes)
 
 
-def _as_json(protocol: str, metrics: Metrics) -> dict:
+def _as_json(protocol: str, metrics: Metrics, notes: list[str]) -> dict:
     return {
         "protocol": protocol,
         "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
@@ -92,6 +103,7 @@ def _as_json(protocol: str, metrics: Metrics) -> dict:
         "queries": metrics.queries,
         "valid_queries": metrics.valid_queries,
         "gallery": metrics.gallery,
+        "notes": notes,
     }
 
 
@@ -236,6 +248,23 @@ def _label_problem(labels: np.ndarray, kind: str, ids: np.ndarray | None) -> str
         return f"{int((labels < 0).sum())} are negative, the first in row {row}: {labels[row]}"
     limit = np.iinfo(np.int64 if kind == "ids" else np.int32).max
     return f"{labels.max()} is too large" if labels.max() > limit else None
+
+
+def _unknown_cameras(arrays: dict[str, np.ndarray], protocol: str) -> list[Problem]:
+    """Return a problem for each side with cameras that the data set of a protocol has not.
+
+    With cameras that start at 0, a rule such as 'cam3-cam2' would ignore the wrong images.
+    """
+    known = CAMERAS.get(protocol.split("/")[0])
+    if known is None:
+        return []
+    found = []
+    for name in (f"{side}_cameras" for side in SIDES if f"{side}_cameras" in arrays):
+        wrong = sorted(set(arrays[name].ravel().tolist()) - set(known))
+        if wrong:
+            text = f"{name}: {protocol} has the cameras {known[0]} to {known[-1]}, not {wrong[:5]}"
+            found.append(Problem(name, text))
+    return found
 
 
 def _check_shape(

@@ -168,6 +168,22 @@ class EmbeddingSet:
         ]
         return hashlib.sha256("\n".join(shards).encode()).hexdigest()
 
+    def check_modality(self, modality: str | None, flag: str) -> None:
+        """Refuse a modality that these pictures were not embedded as.
+
+        Args:
+            modality: 'visible', 'infrared' or None for whatever they are.
+            flag: that named it.
+
+        Raises:
+            UserError: some pictures are of the other modality.
+        """
+        for number, rows in enumerate(self.manifest["rows"] if modality else ()):
+            others = set(self._array(number, "modality", (rows,)).tolist()) - {modality, ""}
+            if others:
+                text = f"{flag}={modality}: {self.folder} holds {others.pop()} pictures, too"
+                raise UserError(f"{text}; it knows the modality of each: leave it out", about=flag)
+
     def check_model(self, model: FeatureExtractor, what: str) -> None:
         """Check that `model` made these embeddings.
 
