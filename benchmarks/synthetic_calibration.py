@@ -75,7 +75,7 @@ def colour_histogram(images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, 
 
 def raw_pixels(images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n d"]:
     """Return grey levels less their mean."""
-    pixels = luma(images).reshape(len(images), -1).astype(np.float32)
+    pixels = np.asarray(luma(images)).reshape(len(images), -1).astype(np.float32)
     return pixels - pixels.mean(1, keepdims=True)
 
 

@@ -32,10 +32,11 @@ from dmcf_jax.data.augment import Augmentation, augment
 from dmcf_jax.data.prepare_input import InputForm
 from dmcf_jax.data.synthetic.people import make_person
 from dmcf_jax.data.synthetic.shots import regdb_shots
-from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.methods.losses.contrastive import cross_contrastive
 from dmcf_jax.methods.losses.softmax import cosine_logits, softmax_cross_entropy
+from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.models.descriptors.hog import hog
+from dmcf_jax.models.unit_length import unit_length
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.weights.read import write_safetensors
 from dmcf_jax.weights.torch_names import to_torch
@@ -140,7 +141,7 @@ def losses(
 
 
 def make_step(
-    model: DMCF, optimizer: optax.GradientTransformation, changes: Augmentation
+    model: TwoStreams, optimizer: optax.GradientTransformation, changes: Augmentation
 ) -> Callable:
     """Return the compiled step: (state, batch, key, teacher's share) -> (state, loss)."""
 

@@ -38,6 +38,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.dtype = "float32"  # of activations: float32 or bfloat16; parameters stay float32
     config.init_from = ""  # workdir or exported weights of dmcf_jax to start from; "" for none
 
+    config.method = ConfigDict()
+    config.method.name = "dmcf"  # of dmcf_jax.methods.METHODS; each reads its own fields below
+
     config.data = data = ConfigDict()
     data.name = "regdb"  # regdb, sysu_mm01, llcm or own
     data.data_dir = "data"  # folder of the records that dmcf prepare_data built
@@ -77,6 +80,14 @@ def get_config(variant: str = "") -> ConfigDict:
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
     model.embedding_dim = 256  # size of a reduced feature; paper
     model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
+    # What makes a feature's embedding: 'reduction' (eq. 7, paper), or 'linear_bn': linear layer and
+    # batch norm, with a leaky ReLU before the classifier (Ye 2019).
+    model.head = "reduction"
+    model.dropout = 0.0  # share of values dropped before the classifier of 'linear_bn'
+    model.pool = "max"  # from a map to a vector: 'max' (paper), 'average', or 'gem' (Ye 2021, AGW)
+    model.gem_p = 3.0  # power of 'gem'; Ye 2021
+    # Channels of the first layer: 'three'; or 'zero_padding', a grey and an empty one (Wu 2017).
+    model.input = "three"
     # ImageNet ResNet-50 file or hf://owner/name; "synthetic": the small weights in the package,
     # which need the fields of configs/synthetic.py; "" starts at random.
     model.pretrained = ""
@@ -107,10 +118,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mtl.start_step = config_dict.placeholder(int)
 
     config.optim = optim = ConfigDict()
+    optim.name = "adam"  # or sgd; paper
     optim.lr_backbone = 0.001  # Adam's rate for both streams; paper
     optim.lr_heads = 0.01  # for reductions and classifiers; paper
     optim.lr_log_variance = 0.01  # for log sigma^2; paper
     optim.beta1 = 0.9  # Adam's first momentum; paper
+    optim.momentum = 0.9  # of SGD
+    optim.nesterov = False  # whether SGD looks ahead
     optim.weight_decay = 0.0  # L2 on streams and heads; open point
     optim.warmup_steps = 0  # linear warm-up of all rates; open point
     optim.schedule = "steps"  # after the warm-up: 'steps' of decay_at, or 'cosine' to zero

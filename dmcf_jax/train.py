@@ -1,5 +1,6 @@
 """Training, from a config and a workdir to a trained state: the story, read downwards."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import build, held_out_identities, load_split
+from dmcf_jax.config.build import Built, build, held_out_identities, load_split
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.parameter_table import parameter_table
 from dmcf_jax.runs.folder import refuse_other_config, write_run_info
@@ -28,10 +30,11 @@ from dmcf_jax.runtime.random_keys import training_keys
 from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.classifier_start import start_at_means
 from dmcf_jax.training.compile_step import lower_step
+from dmcf_jax.training.fit import fit_metric
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
 from dmcf_jax.training.summary import make_health, summarise
-from dmcf_jax.training.validation import make_score, validation_images
+from dmcf_jax.training.validation import Score, make_score, validation_images
 
 
 class TrainingImages(NamedTuple):
@@ -88,7 +91,8 @@ def _load_images(config: ConfigDict) -> TrainingImages:
     store = load_split(config, config.data.train_splits)
     held_out = np.isin(store.identity, held_out_identities(config, store.identity))
     training = store.select(~held_out)
-    table = identity_table(training.identity, training.modality, config.sampler.P)
+    least = config.sampler.P if METHODS[config.method.name].trained else 1
+    table = identity_table(training.identity, training.modality, least)
     return TrainingImages(training, store.select(held_out), table)
 
 
@@ -111,6 +115,8 @@ def _train(
             unseen = validation_images(config, images.held_out)
             summarise(run, state, health, _people(config, images, unseen), score)
         return state
+    if built.train_step is None:
+        return _fit_only(run, built, images, state, mesh, score)
     feed = _make_feed(config, images, mesh)
     batches = feed.batches(run.start)
     keys = devices.shard(training_keys(config.seed), devices.replicated(mesh))
@@ -124,10 +130,25 @@ def _train(
     hosts.wait_for_all()  # a first collective does not wait long for a host that compiles slowly
     unseen = validation_images(config, images.held_out)
     validate_on = lambda state: score(state, unseen)  # noqa: E731
-    loop = Loop(run, compiled, keys, validate_on, health.observe, on_step)
+    fit = lambda state: fit_metric(config, built, state, images.store, mesh)  # noqa: E731
+    loop = Loop(run, compiled, keys, validate_on, health.observe, fit, on_step)
     state = loop.run(state, batch, batches)
     if int(state.step) == config.train.steps:
         summarise(run, state, health, _people(config, images, unseen), score)
+    return state
+
+
+def _fit_only(
+    run: Run, built: Built, images: TrainingImages, state: TrainState, mesh: Mesh, score: Score
+) -> TrainState:
+    """Fit a method that is not trained by steps; its run is one step."""
+    fitted = fit_metric(run.config, built, state, images.store, mesh)
+    state = dataclasses.replace(fitted, step=fitted.step + 1)
+    _write_run(run, images, state)
+    run.checkpoints.save(state)
+    run.checkpoints.wait()
+    groups = _people(run.config, images, images.held_out)
+    summarise(run, state, make_health(run, built), groups, score)
     return state
 
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("config",),
     ("methods",),
     ("weights",),
-    ("data", "models", "evaluation"),
+    ("data", "models", "metrics", "evaluation"),
     ("runtime",),
     ("modality", "errors", "configs"),
 )
@@ -32,8 +32,9 @@ KNOWS_ONLY = {
     "evaluation": GROUND,
     "models": GROUND,
     "data": GROUND,
+    "metrics": {"errors"},
     "weights": GROUND | {"models"},
-    "methods": GROUND | {"data", "models"},
+    "methods": GROUND | {"data", "models", "metrics"},
 }
 VERSION = f"{PACKAGE}.__version__"  # of the root, which Python imports before any room
 OUTSIDE = ("benchmarks", "scripts", "tests", "configs")

@@ -7,24 +7,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import linen as nn
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.validate import weighting_start
+from dmcf_jax.config.validate import flatten, weighting_start
 from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.data.prepare_input import InputForm
-from dmcf_jax.methods.dmcf.losses import LossSettings
-from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import (
-    GROUPS,
-    make_cosine_schedule,
-    make_optimizer,
-    make_schedule,
-)
-from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
+from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.method import Method, Watched
+from dmcf_jax.methods.optimizer import OptimSettings, make_optimizer
+from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule
 from dmcf_jax.methods.train_state import TrainState, make_state
+from dmcf_jax.methods.train_step import make_train_step
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.random_keys import named_key
@@ -34,18 +31,25 @@ class Built(NamedTuple):
     """What a config stands for, resolved once.
 
     Attributes:
+        method: how it is trained and what is fitted.
+        fields: those that concern the method, by dotted name.
         model: the network.
         size: height and width of its input images, pixels.
         optimizer: of all parameter groups.
         schedules: learning rate by step of each group.
-        train_step: (state, batch, key) -> (state, metrics), to be jitted.
+        train_step: (state, batch, key) -> (state, metrics), to be jitted; None where nothing is
+            trained by steps.
+        watched: what the alarms look at.
     """
 
-    model: DMCF
+    method: Method
+    fields: dict
+    model: nn.Module
     size: tuple[int, int]
     optimizer: optax.GradientTransformation
     schedules: dict[str, Callable]
-    train_step: Callable
+    train_step: Callable | None
+    watched: Watched
 
     def variable_shapes(self) -> dict:
         """Return the shapes of the network's variables."""
@@ -77,26 +81,32 @@ def build(config: ConfigDict, identities: int) -> Built:
     Args:
         identities: classes of every classifier.
     """
-    model, schedules = build_model(config, identities), _schedules(config)
-    weighting_starts_at = weighting_start(config)
-    optimizer = make_optimizer(
+    method, fields = METHODS[config.method.name], method_fields(config)
+    model, size = build_model(config, identities), tuple(config.data.size)
+    trained = method.trained
+    if trained is None:
+        return Built(method, fields, model, size, optax.identity(), {}, None, Watched())
+    schedules = {
+        group.name: _schedule(config, config.optim[f"lr_{group.name}"])
+        for group in trained.groups
+        if not group.frozen
+    }
+    settings = OptimSettings(**{name: config.optim[name] for name in OptimSettings._fields})
+    optimizer = make_optimizer(trained.groups, schedules, settings, trained.turns(fields))
+    step = make_train_step(
+        model,
+        trained.loss(fields, model),
+        optimizer,
         schedules,
-        beta1=config.optim.beta1,
-        weight_decay=config.optim.weight_decay,
-        weighting_start_step=weighting_starts_at,
-    )
-    settings = StepSettings(
-        augmentation=augmentation(config),
-        loss=LossSettings(**{name: config.loss[name] for name in LossSettings._fields}),
-        triplet_start_step=config.loss.triplet_start_step,
-        weighting_start_step=weighting_starts_at,
+        augmentation(config),
+        trained.project,
         skip_non_finite=config.train.skip_non_finite > 0,
     )
-    step = make_train_step(model, optimizer, schedules, settings)
-    return Built(model, tuple(config.data.size), optimizer, schedules, step)
+    watched = trained.watched(fields, model)
+    return Built(method, fields, model, size, optimizer, schedules, step, watched)
 
 
-def build_model(config: ConfigDict, identities: int, form: str | None = None) -> DMCF:
+def build_model(config: ConfigDict, identities: int, form: str | None = None) -> nn.Module:
     """Return the network of `config` with `identities` classes.
 
     Args:
@@ -105,15 +115,13 @@ def build_model(config: ConfigDict, identities: int, form: str | None = None) ->
     """
     if form is None:
         form = "product" if jax.default_backend() == "cpu" else "library"
-    weights = ("pretrained", "classifier_start")  # where they come from is no part of the network
-    fields = {name: config.model[name] for name in config.model if name not in weights}
-    return DMCF(
-        identities=identities,
-        softmax_scale=config.loss.softmax_scale,
-        dtype=jnp.dtype(config.dtype),
-        form=form,
-        **fields,
-    )
+    return METHODS[config.method.name].network(method_fields(config), identities, form)
+
+
+def method_fields(config: ConfigDict) -> dict:
+    """Return the fields that a method may read, by dotted name, with nothing left open."""
+    fields = flatten(config)
+    return fields | {"mtl.start_step": weighting_start(config)}
 
 
 def input_form(config: ConfigDict) -> InputForm:
@@ -127,10 +135,6 @@ def augmentation(config: ConfigDict) -> Augmentation:
     fields = {name: data[name] for name in Augmentation._fields if name != "form"}
     area = tuple(data.erase_area)
     return Augmentation(**fields | {"erase_area": area, "form": input_form(config)})
-
-
-def _schedules(config: ConfigDict) -> dict[str, Callable]:
-    return {group: _schedule(config, config.optim[f"lr_{group}"]) for group, _ in GROUPS}
 
 
 def _schedule(config: ConfigDict, peak: float) -> Callable:

@@ -9,8 +9,13 @@ from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
 from dmcf_jax.data.prepare_input import CHANNELS
-from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.dmcf.losses import KINDS
+from dmcf_jax.methods.network.heads import HEADS
+from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
+from dmcf_jax.methods.network.pool import POOLS
+from dmcf_jax.methods.network.two_streams import INPUTS
+from dmcf_jax.methods.optimizer import NAMES as OPTIMIZERS
 from dmcf_jax.models.resnet import STAGES
 
 LONGEST = 2**31 - 1  # steps are counted in int32
@@ -91,6 +96,7 @@ FIELDS: dict[str, Check] = {
     "seed": whole(0, 2**32 - 1),
     "dtype": choice("float32", "bfloat16"),
     "init_from": text,
+    "method.name": choice(*METHODS),
     "data.name": choice(*DATASETS),
     "data.data_dir": text,
     "data.cache_dir": text,
@@ -123,6 +129,11 @@ FIELDS: dict[str, Check] = {
     "model.reduce_global": flag,
     "model.embedding_dim": whole(1, 65536),
     "model.neck": choice("relu", "batch_norm"),
+    "model.head": choice(*HEADS),
+    "model.dropout": number(0, 0.99),
+    "model.pool": choice(*POOLS),
+    "model.gem_p": number(0.1, 100),
+    "model.input": choice(*INPUTS),
     "model.pretrained": text,
     "model.classifier_start": choice("random", "means"),
     "model.remat": flag,
@@ -135,10 +146,13 @@ FIELDS: dict[str, Check] = {
     "loss.label_smoothing": number(0, 0.9),
     "mtl.enabled": flag,
     "mtl.start_step": optional(whole(0)),
+    "optim.name": choice(*OPTIMIZERS),
     "optim.lr_backbone": number(0, above=True),
     "optim.lr_heads": number(0, above=True),
     "optim.lr_log_variance": number(0, above=True),
     "optim.beta1": number(0, 0.9999),
+    "optim.momentum": number(0, 0.9999),
+    "optim.nesterov": flag,
     "optim.weight_decay": number(0),
     "optim.warmup_steps": whole(0),
     "optim.schedule": choice("steps", "cosine"),

@@ -7,9 +7,13 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.configs import default
+from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.method import METHOD_ROOMS
+from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
 
 # Fields that may differ when a run is resumed: they change no result. (skip_non_finite above 0
 # compiles another program than 0, which rounds differently; a run that met a NaN must be able to
@@ -59,6 +63,7 @@ def _unknown(field: str) -> str:
 
 def _contradictions(config):
     model = config.model
+    yield from _unread_fields(config)
     order = [tuple(LEVEL_OF_STAGE).index(stage) for stage in model.levels]
     if order != sorted(set(order)):
         yield "model.levels", f"is {_spell(model.levels)}, expected each once, low to high"
@@ -93,14 +98,42 @@ def _contradictions(config):
         yield "init_from", "excludes model.pretrained; set one of the two to ''"
 
 
+def _unread_fields(config):
+    """Name the fields that were changed although the config's method does not read them."""
+    method, defaults = METHODS[config.method.name], flatten(default.get_config())
+    for field, value in flatten(config).items():
+        if method.reads_field(field) or value == defaults[field]:
+            continue
+        if field.partition(".")[0] in METHOD_ROOMS or (not method.trained and _trains(field)):
+            yield (
+                field,
+                f"is {value!r}, but the method {config.method.name} does not read it; "
+                f"expected {defaults[field]!r}",
+            )
+    if not method.trained and config.train.steps != 1:
+        yield (
+            "train.steps",
+            f"is {config.train.steps}; {config.method.name} has no training steps, so expected 1",
+        )
+
+
+def _trains(field):
+    """Return whether a field concerns training images alone."""
+    return field.startswith("sampler.") or field in (
+        "data.input",
+        "data.standardise",
+        *(f"data.{name}" for name in Augmentation._fields if name != "form"),
+    )
+
+
 def _stripe_problems(config):
     for stage, stripes in zip(config.model.levels, config.model.stripes, strict=True):
         rows, columns = map_size(tuple(config.data.size), stage, config.model.last_stride)
-        if rows % stripes:
+        if stripes > rows:
             yield (
                 "model.stripes",
-                f"divides {stage} in {stripes}, but its map is {rows} x {columns} at data.size "
-                f"{tuple(config.data.size)}: {rows} rows do not divide by {stripes}",
+                f"divides {stage} in {stripes}, but its map has only {rows} x {columns} positions "
+                f"at data.size {tuple(config.data.size)}",
             )
 
 

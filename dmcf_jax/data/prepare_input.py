@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Float, Real, UInt8
 
 # Mean and standard deviation of ImageNet's channels on the scale 0..1, which every published
 # ResNet-50 was trained with; used for infrared images too, as the whole field does.
@@ -52,6 +52,13 @@ def normalise(images: Real[Array, "n h w 3"]) -> Float[Array, "n h w 3"]:
     scale = 1.0 / (255.0 * jnp.array(CHANNEL_DEVIATION, jnp.float32))
     shift = jnp.array(CHANNEL_MEAN, jnp.float32) / jnp.array(CHANNEL_DEVIATION, jnp.float32)
     return images.astype(jnp.float32) * scale - shift
+
+
+def raw_pixels(images: Float[Array, "n h w 3"]) -> UInt8[Array, "n h w 3"]:
+    """Return the pixels that `normalise` was given, exactly, where they were whole numbers."""
+    deviation = jnp.array(CHANNEL_DEVIATION, jnp.float32)
+    shift = jnp.array(CHANNEL_MEAN, jnp.float32) / deviation
+    return jnp.clip(jnp.round((images + shift) * 255.0 * deviation), 0, 255).astype(jnp.uint8)
 
 
 def standardise(images: Real[Array, "n h w 3"]) -> Float[Array, "n h w 3"]:

@@ -5,18 +5,19 @@ from typing import cast
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
 from dmcf_jax.config.build import input_form
 from dmcf_jax.data.prepare_input import prepare_input
-from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.models.tree_paths import tree_of
+from dmcf_jax.models.unit_length import unit_length
 from dmcf_jax.runs.load import TrainedModel
 
 _KERNELS = {"lanczos": "lanczos3", "bicubic": "cubic", "bilinear": "linear"}
 
 
-def make_embed(trained: TrainedModel, model: DMCF, modality: str) -> Callable:
+def make_embed(trained: TrainedModel, model: nn.Module, modality: str) -> Callable:
     """Return the function (weights by path, images [b h w 3]) -> embeddings [b d] to export.
 
     Args:

@@ -18,13 +18,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed
 from dmcf_jax.export.verify import verify
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
@@ -69,7 +69,7 @@ def export_onnx(trained: TrainedModel, path: Path) -> None:
         verify(load_onnx(files), trained, model)
 
 
-def float32_model(trained: TrainedModel) -> DMCF:
+def float32_model(trained: TrainedModel) -> nn.Module:
     """Return the run's network in float32 and in the form that converts.
 
     The form 'library' does not: its 4-D window becomes a MaxPool over four axes, and onnxruntime
@@ -91,7 +91,7 @@ def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarr
     return lambda images, modality: sessions[modality].run(None, {"images": images})[0]
 
 
-def _convert(trained: TrainedModel, model: DMCF, modality: str) -> Any:
+def _convert(trained: TrainedModel, model: nn.Module, modality: str) -> Any:
     import jax2onnx  # pyright: ignore[reportMissingImports]  # optional
     from onnx.helper import set_model_props  # pyright: ignore[reportMissingImports]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
@@ -24,7 +24,7 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-3}
 RESIZE_TOLERANCE = 2e-3
 
 
-def verify(embed: Callable, trained: TrainedModel, model: DMCF) -> None:
+def verify(embed: Callable, trained: TrainedModel, model: nn.Module) -> None:
     """Compare the embeddings of an exported file with the run's, with and without resizing.
 
     Args:

@@ -5,12 +5,13 @@ from itertools import chain, pairwise
 
 import jax
 import numpy as np
+from flax import linen as nn
 from jax.sharding import Mesh
 from jaxtyping import Float, Int, UInt8
 
 from dmcf_jax.data.prepare_input import IMAGENET, InputForm, prepare_input
-from dmcf_jax.methods.dmcf.network import DMCF, unit_length
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.models.unit_length import unit_length
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime.devices import by_row, replicated, shard
 from dmcf_jax.runtime.threads import map_in_threads
@@ -25,11 +26,12 @@ class Embedder:
 
     def __init__(
         self,
-        model: DMCF,
+        model: nn.Module,
         mesh: Mesh,
         batch_size: int,
         flip: bool = False,
         form: InputForm = IMAGENET,
+        method: str = "embed",
     ):
         """Compile nothing yet.
 
@@ -37,18 +39,19 @@ class Embedder:
             mesh: devices; `batch_size` is rounded up to a multiple of their number.
             flip: add the embedding of the mirror image before normalising.
             form: of the network's input.
+            method: of the network; 'describe' for what is embedded before a fitted metric.
         """
         self._everywhere = replicated(mesh)
         self._batch_size = -(-batch_size // mesh.size) * mesh.size
         self._rows = by_row(mesh)
-        self._embed = [self._jitted(model, name, flip, mesh, form) for name in MODALITIES]
+        self._embed = [self._jitted(model, name, flip, mesh, form, method) for name in MODALITIES]
         self._programs = {}
 
     @staticmethod
-    def _jitted(model, modality, flip, mesh, form):
+    def _jitted(model, modality, flip, mesh, form, method):
         def embed(variables, images):
             def one_view(view):
-                return model.apply(variables, view, modality, method="embed")
+                return model.apply(variables, view, modality, method=method)
 
             images = prepare_input(images, form)
             embeddings = one_view(images)

@@ -35,4 +35,4 @@ def make_state(variables: dict, optimizer: optax.GradientTransformation) -> Trai
     """Return the state before step 0."""
     params = variables["params"]
     step = jnp.zeros((), jnp.int32)
-    return TrainState(step, params, variables["batch_stats"], optimizer.init(params))
+    return TrainState(step, params, variables.get("batch_stats", {}), optimizer.init(params))

@@ -22,8 +22,8 @@ from dmcf_jax.config.build import input_form
 from dmcf_jax.data import decode
 from dmcf_jax.data.prepare_input import InputForm, prepare_input
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.levels import levels_of
-from dmcf_jax.methods.dmcf.network import DMCF, pool
+from dmcf_jax.methods.network.levels import levels_of
+from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.retrieval.model import FeatureExtractor
 
 
@@ -116,7 +116,7 @@ def explain_best(
 
 @functools.lru_cache(maxsize=8)
 def _explainer(
-    network: DMCF, modalities: tuple[str, str], form: InputForm
+    network: TwoStreams, modalities: tuple[str, str], form: InputForm
 ) -> Callable[..., tuple[dict, dict]]:
     """Return (variables, query, match) -> (share by level, maps of both by level), compiled."""
 
@@ -128,7 +128,7 @@ def _explainer(
     def embed(variables: Mapping, maps: Mapping[str, Array]) -> dict[str, Array]:
         def heads(module, maps):
             return {
-                f.name: module.heads[f.name].embed(pool(maps[f.stage], f), False)
+                f.name: module.heads[f.name].embed(module.pooled(maps, f), False)
                 for f in module.features
             }
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import Built, build, input_form
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import InputForm
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.folder import read_json, restore_config
@@ -32,7 +32,7 @@ class TrainedModel:
     """
 
     config: ConfigDict
-    model: DMCF
+    model: nn.Module
     variables: dict
     step: int
     chosen_by: str
@@ -57,7 +57,7 @@ class TrainedModel:
 
 
 @functools.lru_cache(maxsize=4)
-def embedder_of(model: DMCF, batch_size: int, flip: bool, form: InputForm) -> Embedder:
+def embedder_of(model: nn.Module, batch_size: int, flip: bool, form: InputForm) -> Embedder:
     """Return the embedder of a network on all devices; compiled once whatever its weights."""
     return Embedder(model, make_mesh(), batch_size, flip, form)
 

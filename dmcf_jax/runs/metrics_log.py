@@ -9,7 +9,7 @@ import socket
 import time
 from pathlib import Path
 
-from dmcf_jax.methods.dmcf.levels import LEVEL_OF_STAGE
+from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.files import write_atomically
 

@@ -6,10 +6,10 @@ never stopped.
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from dmcf_jax.methods.dmcf.levels import LossTerm
+from dmcf_jax.methods.method import Watched
 from dmcf_jax.runs.summary import KINDS
 
 # A feature has collapsed where the root mean square distance of its rows from their mean falls
@@ -37,25 +37,6 @@ class Alarm(NamedTuple):
     since: int
 
 
-class Watched(NamedTuple):
-    """What the alarms depend on beside the log.
-
-    Attributes:
-        terms: the losses of the network.
-        classes: number k of identities that are classified.
-        steps: of the run.
-        scale: distances between people are compared with it: the margin, 1 for losses without
-            one, 0 for losses whose embeddings may have any length.
-        triplets_from: first step whose triplet losses count.
-    """
-
-    terms: Sequence[LossTerm]
-    classes: int
-    steps: int
-    scale: float
-    triplets_from: int
-
-
 class Health:
     """The alarms of a run, line by line of its log.
 
@@ -63,9 +44,15 @@ class Health:
         alarms: those that hold at the last line, in the order of the features.
     """
 
-    def __init__(self, watched: Watched, lines: Iterable[dict] = ()):
-        """Start with the lines that were logged before a resume."""
-        self._watched = watched
+    def __init__(self, watched: Watched, classes: int, steps: int, lines: Iterable[dict] = ()):
+        """Start a run, or resume it.
+
+        Args:
+            classes: number k of identities that are classified.
+            steps: of the run.
+            lines: logged before a resume.
+        """
+        self._watched, self._classes, self._steps = watched, classes, steps
         self._lines: deque[dict] = deque()
         self._reported: set[tuple[str, str]] = set()
         self.alarms: list[Alarm] = []
@@ -78,7 +65,7 @@ class Health:
         A feature is named once for each kind in a run, however often it falls and recovers.
         """
         self._lines.append(line)
-        window = max(WINDOW_STEPS, WINDOW_SHARE * self._watched.steps)
+        window = max(WINDOW_STEPS, WINDOW_SHARE * self._steps)
         while self._lines[0]["step"] <= line["step"] - window:
             self._lines.popleft()
         since: dict[tuple[str, str], int] = {(a.feature, a.kind): a.since for a in self.alarms}
@@ -107,9 +94,9 @@ class Health:
         return mined and self._mean(f"distance_other_{feature}") < least
 
     def _guessing(self, step: int) -> list[tuple[str, str]]:
-        if step < max(FIRST_STEPS, FIRST_SHARE * self._watched.steps):
+        if step < max(FIRST_STEPS, FIRST_SHARE * self._steps):
             return []
-        least = GUESSING * math.log(self._watched.classes)
+        least = GUESSING * math.log(self._classes)
         losses = [term for term in self._watched.terms if term.kind == "softmax"]
         return [(term.feature, "guessing") for term in losses if self._mean(term.name) >= least]
 
@@ -125,7 +112,6 @@ class Health:
     def _message(self, step: int, kind: str, names: list[str]) -> str:
         what = {
             "collapsed": "all embeddings are nearly one point",
-            "guessing": f"softmax loss at ln {self._watched.classes} = "
-            f"{math.log(self._watched.classes):.2f}",
+            "guessing": f"softmax loss at ln {self._classes} = {math.log(self._classes):.2f}",
         }[kind]
         return f"ALARM at step {step}: {', '.join(names)} {KINDS[kind]} ({what}). {CURE}."

@@ -30,6 +30,7 @@ class Loop:
         keys: tuple,
         validate: Callable[[TrainState], dict[str, float]],
         watch: Callable[[dict], list[str]] = lambda line: [],
+        fit: Callable[[TrainState], TrainState] = lambda state: state,
         on_step: Callable[[int, TrainState], None] | None = None,
     ):
         """Open the logs of a run that stopped before the step `run.start`.
@@ -38,12 +39,13 @@ class Loop:
             compiled: (state, batch, keys) -> (state, metrics).
             validate: state -> scores, called every `train.eval_every` steps.
             watch: called with each line of metrics.jsonl; what it returns is logged.
+            fit: changes the state after the last step, before it is validated and saved.
             on_step: called after each step with its number and state, once it is logged and,
                 where due, saved; for callers that want to watch or act.
         """
         self._run, self._train = run, run.config.train
         self._compiled, self._keys, self._validate = compiled, keys, validate
-        self._watch, self._on_step = watch, on_step
+        self._watch, self._fit, self._on_step = watch, fit, on_step
         self._images_per_step = 2 * run.config.sampler.P * run.config.sampler.K
         self._unchecked: deque = deque()  # (step, metrics) whose values were not looked at yet
         with hosts.first_alone():
@@ -84,6 +86,8 @@ class Loop:
             state, metrics = self._compiled(state, batch, self._keys)
             step += 1
             self._unchecked.append((step, metrics))
+            if step == self._train.steps:
+                state = self._fit(state)
             self._after_step(step, state)
             batch = self._wait_for(batches, state)
         return state

@@ -8,8 +8,8 @@ from ml_collections import ConfigDict
 from dmcf_jax.config.build import Built, build
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import synthetic as small_network
-from dmcf_jax.methods.dmcf.levels import features_of
-from dmcf_jax.methods.dmcf.pretrained_streams import reduction_weights, stream_weights
+from dmcf_jax.methods.network.levels import features_of
+from dmcf_jax.methods.network.pretrained_streams import reduction_weights, stream_weights
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.initial import draw_normals, variables_from_normals
 from dmcf_jax.runs.checkpoint import Checkpoints

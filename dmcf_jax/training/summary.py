@@ -7,7 +7,6 @@ from ml_collections import ConfigDict
 from dmcf_jax.config.build import Built
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.levels import loss_terms_of
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
 from dmcf_jax.runs.metrics_log import read_metrics
@@ -16,7 +15,7 @@ from dmcf_jax.runs.summary import summary_lines, write_summary
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.random_keys import named_key
-from dmcf_jax.training.health import Health, Watched
+from dmcf_jax.training.health import Health
 from dmcf_jax.training.validation import Score
 
 IMAGES_EACH = 4  # of a person and modality, so that the sample is embedded in seconds
@@ -24,17 +23,10 @@ IMAGES_EACH = 4  # of a person and modality, so that the sample is embedded in s
 
 def make_health(run: Run, built: Built) -> Health:
     """Return the alarms of a run up to the step that it resumes from."""
-    path, loss = run.workdir / "metrics.jsonl", run.config.loss
+    path = run.workdir / "metrics.jsonl"
     lines = read_metrics(path) if path.exists() else []
-    scale = {"batch_hard": loss.margin, "soft_margin": 1.0, "weighted": 1.0}.get(loss.kind, 0.0)
-    watched = Watched(
-        loss_terms_of(built.model.features),
-        built.model.identities,
-        run.config.train.steps,
-        scale,
-        loss.triplet_start_step,
-    )
-    return Health(watched, [line for line in lines if line["step"] <= run.start])
+    before = [line for line in lines if line["step"] <= run.start]
+    return Health(built.watched, built.model.identities, run.config.train.steps, before)
 
 
 def summarise(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax
+from flax import linen as nn
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -11,7 +12,6 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.protocols import find_protocol
-from dmcf_jax.methods.dmcf.network import DMCF
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
 
@@ -21,7 +21,7 @@ DIRECTIONS = ("plain/visible-to-infrared", "plain/infrared-to-visible")
 Score = Callable[[TrainState, ImageStore], dict[str, float]]
 
 
-def make_score(config: ConfigDict, model: DMCF, mesh: Mesh) -> Score:
+def make_score(config: ConfigDict, model: nn.Module, mesh: Mesh) -> Score:
     """Return (state, images) -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
 
     It compiles with its first images.

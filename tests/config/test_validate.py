@@ -32,7 +32,7 @@ def test_every_config_of_ours_is_valid(module, variant):
         ("model.levels", ("layer2", "layer5", "layer4"), "layer5"),
         ("model.levels", ("layer4", "layer3", "layer2"), "low to high"),
         ("model.stripes", (1, 2), "one a level"),
-        ("model.stripes", (1, 2, 2), "9 rows do not divide by 2"),
+        ("model.stripes", (1, 2, 10), "only 9 x 5 positions"),
         ("model.stage_sizes", (3, 4, 6), "expected 4 entries"),
         ("model.shared_from", "layer9", "layer4"),
         ("model.last_stride", 3, "from 1 to 2"),

@@ -12,11 +12,12 @@ from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.ranking import rank_distances, rank_queries, summarise
 from dmcf_jax.methods.dmcf.losses import LossSettings
-from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import parameter_groups
-from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
+from dmcf_jax.methods.dmcf.method import GROUPS, loss_of
 from dmcf_jax.methods.embedder import Embedder
+from dmcf_jax.methods.network.two_streams import TwoStreams
+from dmcf_jax.methods.optimizer import parameter_groups
 from dmcf_jax.methods.train_state import make_state
+from dmcf_jax.methods.train_step import make_train_step
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import training_keys
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("standard_promotion")
 SIZE = (32, 16)
 P, K, IDENTITIES, EMBEDDING = 8, 2, 20, 8
 # What the paper's network has, but once: a private stage, a shared one, global and stripes.
-MODEL = DMCF(
+MODEL = TwoStreams(
     IDENTITIES,
     stage_sizes=(1, 1, 1, 1),
     width=4,
@@ -34,7 +35,8 @@ MODEL = DMCF(
     stripes=(2,),
     embedding_dim=EMBEDDING,
 )
-SETTINGS = StepSettings(Augmentation(pad=2, flip=0.5), LossSettings(1.8), 0, 1)
+LOSS = loss_of(MODEL, LossSettings(1.8), triplet_start_step=0, weighting_start_step=1)
+AUGMENTATION = Augmentation(pad=2, flip=0.5)
 STEPS = 3
 
 
@@ -65,7 +67,7 @@ def train_on(number):
     optimizer = gradient_descent()
     state = mesh.shard(make_state(variables(), optimizer), everywhere)
     inputs = next(feed.batches(0)), mesh.shard(training_keys(0), everywhere)
-    step = feed.wrap_step(make_train_step(MODEL, optimizer, {}, SETTINGS))
+    step = feed.wrap_step(make_train_step(MODEL, LOSS, optimizer, {}, AUGMENTATION))
     compiled = jax.jit(step, out_shardings=everywhere).lower(state, *inputs).compile()
     losses = []
     for _ in range(STEPS):
@@ -113,7 +115,7 @@ def test_every_gradient_agrees(one, eight):
     norm is zero but for rounding. Their own size does not measure what float32 can resolve.
     """
     gradients = [run[0].opt_state[0] for run in (one, eight)]
-    groups = jax.tree.leaves(parameter_groups(gradients[0]))
+    groups = jax.tree.leaves(parameter_groups(gradients[0], GROUPS))
     sizes = [np.max(np.abs(leaf)) for leaf in jax.tree.leaves(gradients[0])]
     apart = [np.max(np.abs(a - b)) for a, b in zip(*map(jax.tree.leaves, gradients), strict=True)]
     largest = {

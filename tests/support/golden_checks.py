@@ -14,11 +14,11 @@ from support import golden_network as network
 from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.dmcf import losses
-from dmcf_jax.methods.dmcf.levels import loss_terms_of
-from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.optim import make_optimizer
-from dmcf_jax.methods.dmcf.train_step import StepSettings, make_train_step
+from dmcf_jax.methods.dmcf.method import GROUPS, loss_of
+from dmcf_jax.methods.network.two_streams import TwoStreams
+from dmcf_jax.methods.optimizer import make_optimizer
 from dmcf_jax.methods.train_state import make_state
+from dmcf_jax.methods.train_step import make_train_step
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes
@@ -46,7 +46,7 @@ def make_variables(shapes):
 
 
 def make_dmcf(form):
-    model = DMCF(network.IDENTITIES, **SIZES, embedding_dim=network.EMBEDDING_DIM, form=form)
+    model = TwoStreams(network.IDENTITIES, **SIZES, embedding_dim=network.EMBEDDING_DIM, form=form)
     return model, make_variables(variable_shapes(model, SIZE))
 
 
@@ -72,7 +72,7 @@ def check_activations(form, mode, expected):
 
 def check_gradients(form, expected):
     model, variables = make_dmcf(form)
-    terms = loss_terms_of(model.features)
+    terms = losses.loss_terms_of(model.features)
     visible, infrared, labels = batch(0)
 
     def evaluate(params, visible, infrared):
@@ -106,9 +106,13 @@ def five_steps(form):
     model, variables = make_dmcf(form)
     schedules = {group: optax.constant_schedule(rate) for group, rate in network.RATES.items()}
     start = network.WEIGHTING_STARTS_AT
-    optimizer = make_optimizer(schedules, beta1=0.9, weight_decay=0.0, weighting_start_step=start)
-    settings = StepSettings(Augmentation(), LOSS, triplet_start_step=0, weighting_start_step=start)
-    step_fn = jax.jit(make_train_step(model, optimizer, schedules, settings))
+    turns = {"log_variance": lambda step: step >= start}
+    optimizer = make_optimizer(GROUPS, schedules, turns=turns)
+    loss = loss_of(model, LOSS, triplet_start_step=0, weighting_start_step=start)
+    step = make_train_step(
+        model, loss, optimizer, schedules, Augmentation(), losses.in_papers_range
+    )
+    step_fn = jax.jit(step)
     state, found = make_state(jax.tree.map(jnp.asarray, variables), optimizer), []
     for step in range(network.STEPS):
         # Optax raises a Python float to an int32 power, which the strict rules forbid.

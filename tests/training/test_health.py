@@ -5,17 +5,19 @@ import math
 
 import pytest
 
-from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of
+from dmcf_jax.methods.dmcf.losses import loss_terms_of
+from dmcf_jax.methods.method import Watched
+from dmcf_jax.methods.network.levels import features_of
 from dmcf_jax.runs.summary import read_summary, summary_lines, write_summary
-from dmcf_jax.training.health import Alarm, Health, Watched
+from dmcf_jax.training.health import Alarm, Health
 
 TERMS = loss_terms_of(features_of(("layer3", "layer4"), (1, 2)))  # G1, G2 with R1, R2
 CLASSES, STEPS = 150, 2000
 
 
-def health(lines=(), **changes):
-    watched = Watched(TERMS, CLASSES, STEPS, scale=1.8, triplets_from=0)
-    return Health(watched._replace(**changes), lines)
+def health(lines=(), classes=CLASSES, steps=STEPS, **changes):
+    watched = Watched(TERMS, scale=1.8, triplets_from=0)
+    return Health(watched._replace(**changes), classes, steps, lines)
 
 
 def line(step, softmax=1.0, spread=0.8, apart=10.0, **changes):

@@ -13,8 +13,8 @@ import pytest
 
 from dmcf_jax.configs import default
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.train_step import skip_if_non_finite
 from dmcf_jax.methods.train_state import TrainState
+from dmcf_jax.methods.train_step import skip_if_non_finite
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.skipped_steps import SkippedSteps

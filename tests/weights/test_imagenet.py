@@ -15,8 +15,8 @@ import safetensors.numpy
 from support.torch_files import write_stream, write_zip
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.methods.dmcf.network import DMCF
-from dmcf_jax.methods.dmcf.pretrained_streams import stream_weights
+from dmcf_jax.methods.network.pretrained_streams import stream_weights
+from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.imagenet import load_resnet
@@ -159,7 +159,7 @@ def test_both_streams_get_the_weights_and_shared_parts_once(tmp_path, shared_fro
     write_zip(tmp_path / "a.pth", resnet_tensors())
     resnet = load_resnet(tmp_path / "a.pth", SIZES, WIDTH)
     float32 = jnp.dtype("float32")
-    model = DMCF(3, SIZES, WIDTH, shared_from=shared_from, embedding_dim=4, dtype=float32)
+    model = TwoStreams(3, SIZES, WIDTH, shared_from=shared_from, embedding_dim=4, dtype=float32)
     shapes = variable_shapes(model, (96, 48))
     given = stream_weights(shapes, resnet)
     for collection in ("params", "batch_stats"):

@@ -6,10 +6,9 @@ Pure functions of float32 arrays. Equation numbers follow Cheng et al., IEEE Acc
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from dmcf_jax.methods.dmcf.levels import LossTerm
-from dmcf_jax.methods.dmcf.network import DmcfOutputs
 from dmcf_jax.methods.losses.contrastive import cross_contrastive, supervised_contrastive
 from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.losses.triplet import (
@@ -17,6 +16,9 @@ from dmcf_jax.methods.losses.triplet import (
     soft_margin_triplet,
     weighted_triplet,
 )
+from dmcf_jax.methods.method import LossTerm
+from dmcf_jax.methods.network.levels import Feature
+from dmcf_jax.methods.network.two_streams import Outputs
 
 KINDS = (
     "batch_hard",
@@ -66,6 +68,25 @@ class LossSettings(NamedTuple):
         return jnp.zeros((), embeddings.dtype)
 
 
+def loss_terms_of(features: tuple[Feature, ...]) -> tuple[LossTerm, ...]:
+    """Return L1, L2, ... in the paper's order: triplet and softmax on each G, softmax on each R."""
+    kinds = [
+        (kind, feature)
+        for feature in features
+        for kind in (("triplet", "softmax") if feature.is_global else ("softmax",))
+    ]
+    return tuple(
+        LossTerm(f"L{number}", kind, feature.name, feature.level)
+        for number, (kind, feature) in enumerate(kinds, start=1)
+    )
+
+
+def in_papers_range(params: dict) -> dict:
+    """Return `params` with log sigma^2 projected to the paper's range."""
+    box = optax.projections.projection_box(params["log_variance"], *LOG_VARIANCE_RANGE)
+    return params | {"log_variance": box}
+
+
 def weigh_levels(
     level_losses: Float[Array, " l"], log_variance: Float[Array, " l"]
 ) -> Float[Array, ""]:
@@ -79,7 +100,7 @@ def weigh_levels(
 
 
 def loss_terms(
-    outputs: DmcfOutputs,
+    outputs: Outputs,
     labels: Int[Array, " n"],
     terms: tuple[LossTerm, ...],
     settings: LossSettings,

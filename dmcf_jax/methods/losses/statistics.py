@@ -1,10 +1,22 @@
 """Whether embeddings are apart: numbers of one batch that show a collapse early."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from dmcf_jax.methods.losses.distances import pairwise_distances, same_label
 from dmcf_jax.methods.losses.triplet import hardest
+
+
+def watch(
+    embeddings: dict[str, Float[Array, "n d"]], labels: Int[Array, " n"], margin: float
+) -> dict[str, Float[Array, ""]]:
+    """Return the statistics of each feature under names such as `spread_G1`; of no gradient."""
+    return {
+        f"{name}_{feature}": value
+        for feature, rows in embeddings.items()
+        for name, value in embedding_statistics(jax.lax.stop_gradient(rows), labels, margin).items()
+    }
 
 
 def embedding_statistics(

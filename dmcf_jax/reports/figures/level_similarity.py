@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, UInt8
 from dmcf_jax.config.build import input_form
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import prepare_input
-from dmcf_jax.methods.dmcf.levels import levels_of
+from dmcf_jax.methods.network.levels import levels_of
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.inputs import people_in_both, spread
 from dmcf_jax.runs.load import TrainedModel

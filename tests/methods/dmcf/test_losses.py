@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dmcf_jax.methods.dmcf import losses
-from dmcf_jax.methods.dmcf.levels import features_of, loss_terms_of
+from dmcf_jax.methods.dmcf.losses import loss_terms_of
+from dmcf_jax.methods.network.levels import features_of
 
 MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from dmcf_jax.configs import default
-from dmcf_jax.methods.dmcf.network import DMCF, interleave, pool
+from dmcf_jax.methods.network.interleave import interleave
+from dmcf_jax.methods.network.pool import pool
+from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.models.parameter_table import count
 from dmcf_jax.models.resnet import ResNet
@@ -25,7 +27,7 @@ CHANNELS = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 
 
 def small_variables(**changes):
-    model = DMCF(**SMALL | changes)
+    model = TwoStreams(**SMALL | changes)
     shapes = variable_shapes(model, SIZE)
     return model, variables_from_normals(shapes, draw_normals(shapes, jax.random.key(0)))
 
@@ -54,7 +56,7 @@ def test_every_variant_has_exactly_its_parameters(variant):
     config = default.get_config(variant)
     levels, stripes = config.model.levels, config.model.stripes
     fields = {k: v for k, v in config.model.items() if k not in ("pretrained", "classifier_start")}
-    shapes = variable_shapes(DMCF(identities=206, **fields), config.data.size)["params"]
+    shapes = variable_shapes(TwoStreams(identities=206, **fields), config.data.size)["params"]
     stages = list(STAGES_OF_RESNET_50)
     stream = sum(STAGES_OF_RESNET_50[s] for s in stages[: stages.index(levels[-1]) + 1])
     heads = sum(
@@ -66,7 +68,7 @@ def test_every_variant_has_exactly_its_parameters(variant):
 
 @pytest.mark.parametrize("shared", ["stem", "layer1", "layer2", "layer3", "layer4"])
 def test_shared_stages_are_there_once(shared):
-    shapes = variable_shapes(DMCF(206, shared_from=shared), (288, 144))["params"]
+    shapes = variable_shapes(TwoStreams(206, shared_from=shared), (288, 144))["params"]
     stages = list(STAGES_OF_RESNET_50)
     private = sum(STAGES_OF_RESNET_50[s] for s in stages[: stages.index(shared)])
     streams = count({k: v for k, v in shapes.items() if k in ("visible", "infrared", "shared")})
@@ -74,7 +76,7 @@ def test_shared_stages_are_there_once(shared):
 
 
 def test_unreduced_globals_are_judged_on_the_pooled_values():
-    shapes = variable_shapes(DMCF(206, reduce_global=False), (288, 144))["params"]
+    shapes = variable_shapes(TwoStreams(206, reduce_global=False), (288, 144))["params"]
     for name, channels in (("G1", 512), ("G2", 1024), ("G3", 2048)):
         assert count(shapes[f"heads_{name}"]) == head(channels, 206, reduced=False)
 
@@ -127,7 +129,7 @@ def test_fusing_keeps_pairs_together():
 
 def test_pooling_is_the_maximum_of_the_map_and_of_its_stripes():
     maps = np.random.default_rng(0).normal(size=(2, 6, 3, 4)).astype(np.float32)
-    features = DMCF(**SMALL).features
+    features = TwoStreams(**SMALL).features
     g3, r3, r5 = features[4], features[5], features[7]
     assert (g3.name, r3.name, r5.name) == ("G3", "R3", "R5")
     for n in range(2):
@@ -139,7 +141,7 @@ def test_pooling_is_the_maximum_of_the_map_and_of_its_stripes():
 
 def test_feature_maps_have_the_papers_sizes():
     blank = jax.ShapeDtypeStruct((1, 288, 144, 3), jnp.float32)
-    model = DMCF(5)
+    model = TwoStreams(5)
     maps = jax.eval_shape(
         lambda x: model.init_with_output(
             jax.random.key(0), x, "visible", False, method="feature_maps"
@@ -158,7 +160,7 @@ def test_remat_changes_memory_not_values():
     images = random_images(1, 2), random_images(2, 2)
     little = dict(shared_from="stem", levels=("layer1",), stripes=(1,))
     plain, variables = small_variables(**little)
-    again = DMCF(**SMALL, **little, remat=True)
+    again = TwoStreams(**SMALL, **little, remat=True)
 
     def loss(model, params):
         state = {"params": params, "batch_stats": variables["batch_stats"]}
@@ -174,7 +176,7 @@ def test_remat_changes_memory_not_values():
 @pytest.mark.slow
 def test_one_draw_gives_the_distributions_that_init_gives():
     little = dict(shared_from="stem", levels=("layer1", "layer2"), stripes=(1, 2))
-    model = DMCF(30, stage_sizes=(1, 1, 1, 1), width=8, embedding_dim=32, **little)
+    model = TwoStreams(30, stage_sizes=(1, 1, 1, 1), width=8, embedding_dim=32, **little)
     blank = jnp.zeros((1, *SIZE, 3))
     expected = jax.jit(lambda k: model.init(k, blank, blank, True))(jax.random.key(0))
     shapes = variable_shapes(model, SIZE)
@@ -196,7 +198,9 @@ def test_without_the_relu_an_embedding_is_the_batch_norms_output():
     _, variables = small_variables()
     images = random_images(0, 3)
     plain, bare = (
-        DMCF(**SMALL, neck=neck).apply(variables, images, images, True, mutable=["batch_stats"])[0]
+        TwoStreams(**SMALL, neck=neck).apply(
+            variables, images, images, True, mutable=["batch_stats"]
+        )[0]
         for neck in ("relu", "batch_norm")
     )
     for name, values in bare.embeddings.items():
@@ -207,7 +211,7 @@ def test_without_the_relu_an_embedding_is_the_batch_norms_output():
 @pytest.mark.slow
 def test_cosine_logits_keep_the_parameters_and_ignore_lengths_and_bias():
     plain, variables = small_variables()
-    model = DMCF(**SMALL, softmax_scale=20.0)
+    model = TwoStreams(**SMALL, softmax_scale=20.0)
     shapes = variable_shapes(model, SIZE)
     assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, shapes)
     images = random_images(0, 3)

@@ -3,17 +3,19 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from dmcf_jax.methods.dmcf.optim import (
-    apply_updates,
+from dmcf_jax.methods.dmcf.losses import in_papers_range
+from dmcf_jax.methods.dmcf.method import GROUPS
+from dmcf_jax.methods.optimizer import (
+    OptimSettings,
     depend_on_norm,
     global_norm,
-    make_cosine_schedule,
     make_optimizer,
-    make_schedule,
     parameter_groups,
 )
+from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
@@ -38,12 +40,9 @@ def literal_adam(value, gradients, rate, decay=0.0):
 def run(gradients, weight_decay=0.0, weighting_start_step=0, rate=0.02):
     rates = RATES | {"log_variance": rate}
     schedules = {group: (lambda step, rate=rate: rate) for group, rate in rates.items()}
-    optimizer = make_optimizer(
-        schedules,
-        beta1=0.9,
-        weight_decay=weight_decay,
-        weighting_start_step=weighting_start_step,
-    )
+    settings = OptimSettings(weight_decay=weight_decay)
+    turns = {"log_variance": lambda step: step >= weighting_start_step}
+    optimizer = make_optimizer(GROUPS, schedules, settings, turns)
     params, state = PARAMS, optimizer.init(PARAMS)
     update = jax.jit(optimizer.update)
     for gradient in gradients:
@@ -54,7 +53,7 @@ def run(gradients, weight_decay=0.0, weighting_start_step=0, rate=0.02):
             "log_variance": jnp.array([gradient]),
         }
         updates, state = update(grads, state, params)
-        params = apply_updates(params, updates)
+        params = in_papers_range(optax.apply_updates(params, updates))
     return params
 
 
@@ -84,9 +83,10 @@ def test_log_variance_stays_in_the_papers_range(gradient, bound):
 
 def test_a_parameter_without_a_group_and_an_unused_group_are_errors():
     with pytest.raises(ValueError, match=r"without a group: \['neck/scale'\]"):
-        parameter_groups(PARAMS | {"neck": {"scale": jnp.ones(1)}})
+        parameter_groups(PARAMS | {"neck": {"scale": jnp.ones(1)}}, GROUPS)
     with pytest.raises(ValueError, match=r"groups without parameters: \['heads'\]"):
-        parameter_groups({k: v for k, v in PARAMS.items() if not k.startswith("heads")})
+        rest = {k: v for k, v in PARAMS.items() if not k.startswith("heads")}
+        parameter_groups(rest, GROUPS)
 
 
 def test_schedule_warms_up_and_steps_down():

@@ -15,7 +15,7 @@ from support.golden_checks import FORMS, check_activations, check_five_steps, ch
 
 from dmcf_jax.configs.default import get_config
 from dmcf_jax.export.torch import export_torch
-from dmcf_jax.methods.dmcf.network import DMCF
+from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.weights.imagenet import load_resnet
@@ -106,7 +106,7 @@ def test_the_exported_streams_give_the_same_activations_back_in_pytorch(tmp_path
         save(model, tmp_path / f"{modality}.pth")
         for collection, tree in load_resnet(tmp_path / f"{modality}.pth").items():
             variables[collection][modality] = tree
-    model = DMCF(identities=2, dtype=FLOAT32)
+    model = TwoStreams(identities=2, dtype=FLOAT32)
     export_torch(TrainedModel(get_config(), model, variables, 0, "last"), tmp_path / "export")
     for modality, model in theirs.items():
         back = torch_dmcf.ResNet().eval()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmcf_jax.models.descriptors.hog import describe_files, hog, luma
+from dmcf_jax.models.descriptors.hog import hog, luma
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_it_equals_scikit_image(images):
             block_norm="L2-Hys",
             transform_sqrt=True,
         )
-        for grey in luma(images)
+        for grey in np.asarray(luma(images))
     ]
     assert hog(images).shape == (4, 3780)
     np.testing.assert_allclose(hog(images), expected, rtol=0, atol=1e-6)
@@ -62,8 +62,8 @@ def literal_hog(grey):
 
 def test_it_equals_the_definition(images):
     small = images[:, :32, :24]
-    expected = [literal_hog(grey.astype(float)) for grey in luma(small)]
-    np.testing.assert_allclose(hog(small), expected, rtol=0, atol=1e-12)
+    expected = [literal_hog(grey.astype(float)) for grey in np.asarray(luma(small))]
+    np.testing.assert_allclose(hog(small), expected, rtol=0, atol=1e-6)
 
 
 def test_luma_is_that_of_pillow(images):
@@ -73,12 +73,3 @@ def test_luma_is_that_of_pillow(images):
 
 def test_an_even_image_has_no_edges(images):
     assert not hog(images[1:2]).any()
-
-
-def test_files_are_resized_to_one_size(images, tmp_path):
-    paths = [tmp_path / "one.png", tmp_path / "two.png"]
-    Image.fromarray(images[0]).save(paths[0])
-    Image.fromarray(images[0]).resize((32, 64)).convert("L").save(paths[1])
-    descriptors = describe_files(paths)
-    assert descriptors.shape == (2, 3780)
-    np.testing.assert_allclose(descriptors[0], hog(images[:1])[0])

@@ -15,7 +15,7 @@ from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.nearest import nearest
 from dmcf_jax.evaluation.protocols import find_protocol, queries_and_gallery
 from dmcf_jax.evaluation.results import result_as_dict
-from dmcf_jax.methods.dmcf.network import pool
+from dmcf_jax.methods.network.pool import pool
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.html.evaluation_page import Names, errors_by_camera, evaluation_page
 from dmcf_jax.reports.html.search_page import search_page

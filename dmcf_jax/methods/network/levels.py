@@ -33,16 +33,6 @@ class Feature:
         return self.stripe is None
 
 
-@dataclasses.dataclass(frozen=True)
-class LossTerm:
-    """One of the losses L1..: `kind` ('triplet' or 'softmax') on the feature named `feature`."""
-
-    name: str
-    kind: str
-    feature: str
-    level: str
-
-
 def features_of(stages: tuple[str, ...], stripes: tuple[int, ...]) -> tuple[Feature, ...]:
     """Return the features of the chosen stages, low to high (eq. 4-7).
 
@@ -57,19 +47,6 @@ def features_of(stages: tuple[str, ...], stripes: tuple[int, ...]) -> tuple[Feat
             parts += 1
             features.append(Feature(f"R{parts}", stage, level, stripe, count))
     return tuple(features)
-
-
-def loss_terms_of(features: tuple[Feature, ...]) -> tuple[LossTerm, ...]:
-    """Return L1, L2, ... in the paper's order: triplet and softmax on each G, softmax on each R."""
-    kinds = [
-        (kind, feature)
-        for feature in features
-        for kind in (("triplet", "softmax") if feature.is_global else ("softmax",))
-    ]
-    return tuple(
-        LossTerm(f"L{number}", kind, feature.name, feature.level)
-        for number, (kind, feature) in enumerate(kinds, start=1)
-    )
 
 
 def levels_of(features: tuple[Feature, ...]) -> tuple[str, ...]:

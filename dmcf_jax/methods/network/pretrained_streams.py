@@ -1,25 +1,36 @@
-"""Pretrained weights for the two streams of a DMCF and for its reductions."""
+"""Pretrained weights for the two streams of a network and for its reductions."""
 
-from dmcf_jax.methods.dmcf.levels import Feature
+from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.modality import MODALITIES
 
 
 def stream_weights(shapes: dict, resnet: dict) -> dict:
-    """Return the part of a DMCF's variables that `resnet` gives: both streams, but no head.
+    """Return the part of its variables that `resnet` gives: both streams, but no head.
 
     Args:
-        shapes: variables of the DMCF, or their shapes; stages that its modalities share occur
+        shapes: variables of the network, or their shapes; stages that its modalities share occur
             once.
         resnet: variables of a complete ResNet, see `dmcf_jax.weights.imagenet.load_resnet`.
     """
     return {
         collection: {
-            name: {part: resnet[collection][part] for part in stream}
+            name: {part: _fitting(resnet[collection][part], stream[part]) for part in stream}
             for name, stream in streams.items()
             if name in (*MODALITIES, "shared")
         }
         for collection, streams in shapes.items()
     }
+
+
+def _fitting(weights: dict, shapes: dict) -> dict:
+    """Return `weights`, for two input channels those of three added up in each.
+
+    A kernel over a grey image in three channels sees the sum of its three parts; in zero padding
+    one channel has the grey image and the other is zero.
+    """
+    if getattr(shapes.get("kernel"), "shape", (0, 0, 0))[2] != 2:
+        return weights
+    return {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
 
 
 def reduction_weights(
@@ -31,9 +42,9 @@ def reduction_weights(
     """Return the reductions of `features` that `heads` has; classifiers never.
 
     Args:
-        shapes: variables of the DMCF, or their shapes.
-        features: of the DMCF.
-        heads: variables of another DMCF's heads.
+        shapes: variables of the network, or their shapes.
+        features: of the network.
+        heads: variables of another network's heads.
         head_features: its features. A feature is the same if it pools the same stripe of the
             same stage, whatever its name.
     """

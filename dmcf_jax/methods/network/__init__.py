@@ -1,0 +1,1 @@
+"""The network of two streams that most methods train: levels, pooling, heads."""

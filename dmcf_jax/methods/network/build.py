@@ -1,0 +1,40 @@
+"""The network of two streams that config fields describe."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from dmcf_jax.methods.method import Fields
+from dmcf_jax.methods.network.two_streams import TwoStreams
+
+# Fields of the room 'model' that say where weights come from, which is no part of the network.
+_STARTS = ("pretrained", "classifier_start")
+
+
+def build_network(fields: Fields, identities: int, form: str, weighted: bool = True) -> TwoStreams:
+    """Return the network.
+
+    Args:
+        fields: every field of the room 'model', `dtype` and `loss.softmax_scale`.
+        identities: classes of every classifier.
+        form: of the convolutions, see `dmcf_jax.models.convolution`.
+        weighted: whether its levels have learned weights.
+    """
+    room: dict[str, Any] = {
+        name.removeprefix("model."): tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+        if name.startswith("model.")
+    }
+    return TwoStreams(
+        identities=identities,
+        softmax_scale=fields["loss.softmax_scale"],
+        dtype=jnp.dtype(fields["dtype"]),
+        form=form,
+        weighted=weighted,
+        **{name: value for name, value in room.items() if name not in _STARTS},
+    )
+
+
+def single_level(fields: Fields, identities: int, form: str) -> TwoStreams:
+    """Return the network of a method whose levels have no learned weights."""
+    return build_network(fields, identities, form, weighted=False)

@@ -1,0 +1,100 @@
+"""From a pooled vector to an embedding and to logits."""
+
+from collections.abc import Callable
+
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from dmcf_jax.methods.losses.softmax import cosine_logits
+from dmcf_jax.models.batch_norm import BatchNorm
+
+HEADS = ("reduction", "linear_bn")
+
+
+class Reduction(nn.Module):
+    """1x1 convolution, batch norm, ReLU on pooled vectors (eq. 7).
+
+    Attributes:
+        features: size of the reduced vector.
+        neck: 'relu', or 'batch_norm' to leave out the ReLU.
+        use_bias: of the convolution; False in the paper.
+    """
+
+    features: int
+    neck: str = "relu"
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
+        """Return the reduced vectors, float32."""
+        initialise = nn.initializers.he_normal()
+        x = nn.Dense(self.features, self.use_bias, kernel_init=initialise, name="conv")(x)
+        x = BatchNorm(train, name="bn")(x)
+        return nn.relu(x) if self.neck == "relu" else x
+
+
+class CosineClassifier(nn.Module):
+    """Logits that are `scale` times the cosine of embedding and class weights.
+
+    Its parameters are those of a linear layer, so that runs can start from each other's weights;
+    the bias is not used.
+    """
+
+    identities: int
+    scale: float
+    kernel_init: Callable
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
+        """Return the logits."""
+        kernel = self.param("kernel", self.kernel_init, (x.shape[1], self.identities))
+        self.param("bias", nn.initializers.zeros, (self.identities,))
+        return cosine_logits(x, kernel, self.scale)
+
+
+class Head(nn.Module):
+    """Embedding and logits of one pooled feature.
+
+    Attributes:
+        embedding_dim: size d of the reduced vector, None to embed the pooled values as they are.
+        identities: classes k.
+        neck: of the reduction.
+        softmax_scale: of cosine logits; 0 for a linear classifier.
+        kind: 'reduction', eq. 7; or 'linear_bn', the head of the field's early baselines: a linear
+            layer with bias and batch norm make the embedding, and a leaky ReLU (slope 0.1) and
+            dropout stand between it and the classifier.
+        dropout: share of values dropped there in training.
+    """
+
+    embedding_dim: int | None
+    identities: int
+    neck: str = "relu"
+    softmax_scale: float = 0.0
+    kind: str = "reduction"
+    dropout: float = 0.0
+
+    def setup(self) -> None:
+        """Make the reduction, if any, and the classifier."""
+        linear = self.kind == "linear_bn"
+        neck = "batch_norm" if linear else self.neck
+        self.reduction = Reduction(self.embedding_dim, neck, linear) if self.embedding_dim else None
+        # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
+        # leaves the start to the triplet losses alone, which then pull everything to one point.
+        initialise = nn.initializers.variance_scaling(1 / 3, "fan_in", "normal")
+        self.classifier = (
+            CosineClassifier(self.identities, self.softmax_scale, initialise)
+            if self.softmax_scale
+            else nn.Dense(self.identities, kernel_init=initialise)
+        )
+
+    def embed(self, pooled: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
+        """Return the embedding, without classifying."""
+        return self.reduction(pooled, train) if self.reduction else pooled
+
+    def __call__(self, pooled: Float[Array, "n c"], train: bool):
+        """Return (embedding [n d], logits [n k])."""
+        embedding = self.embed(pooled, train)
+        if self.kind == "reduction":
+            return embedding, self.classifier(embedding)
+        entry = nn.Dropout(self.dropout)(nn.leaky_relu(embedding, 0.1), deterministic=not train)
+        return embedding, self.classifier(entry)
