@@ -19,6 +19,13 @@ from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.parameter_table import parameter_table
+from dmcf_jax.runs.data_record import (
+    describe,
+    metadata_of,
+    names_of,
+    refuse_other_data,
+    write_record,
+)
 from dmcf_jax.runs.folder import refuse_other_config, write_run_info
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.summary import drop_summary, read_summary
@@ -50,6 +57,10 @@ class TrainingImages(NamedTuple):
     held_out: ImageStore
     table: IdentityTable
 
+    def classes(self) -> list[int]:
+        """Return the identity of each class."""
+        return self.store.identity[self.table.rows[0, :, 0]].tolist()
+
 
 def train(
     config: ConfigDict,
@@ -68,8 +79,9 @@ def train(
             a run or to act on it.
 
     Raises:
-        UserError: for a config that cannot be run, missing data, a workdir of another config or
-            in use, a damaged checkpoint, a disk that fails, and a loss that stops being finite.
+        UserError: for a config that cannot be run, missing data, a workdir of another config, of
+            other data or in use, a damaged checkpoint, a disk that fails, and a loss that stops
+            being finite.
     """
     workdir = local_path(workdir, "--workdir")
     with Interruption() as interruption:
@@ -83,6 +95,9 @@ def train(
             run.agree({"the training images": inputs})
             if step is not None:
                 run.go_back_to(step)
+            if run.start:
+                record = describe(config, images.classes())
+                refuse_other_data(workdir, record, config.data.train_splits)
             return _train(run, images, mesh, on_step)
 
 
@@ -104,7 +119,8 @@ def _train(
 ) -> TrainState:
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
-    state = start_state(config, built, mesh, run.checkpoints)
+    people = names_of(images.classes(), metadata_of(config))
+    state = start_state(config, built, mesh, run.checkpoints, people)
     if config.model.classifier_start == "means" and not run.start:
         state = start_at_means(config, built, state, images.store, images.table, mesh)
     health, score = make_health(run, built), make_score(config, built.model, mesh)
@@ -159,11 +175,12 @@ def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> d
 
 
 def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:
-    """Write config, environment and classes: class c is the c-th identity of classes.json."""
+    """Write config, environment, data and classes: class c is the c-th of classes.json."""
     if hosts.is_first():
         write_run_info(run.workdir, run.config)
-        identities = images.store.identity[images.table.rows[0, :, 0]].tolist()
-        write_atomically(run.workdir / "classes.json", json.dumps(identities) + "\n")
+        classes = images.classes()
+        write_atomically(run.workdir / "classes.json", json.dumps(classes) + "\n")
+        write_record(run.workdir, describe(run.config, classes))
     log(parameter_table(state.params))
 
 

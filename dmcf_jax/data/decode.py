@@ -127,8 +127,8 @@ def open_image(data: bytes) -> Image.Image:
 def _check_size(image: Image.Image) -> None:
     if max(image.size) > MAX_SIDE:
         raise BadImage(
-            f"is {image.width} x {image.height} pixels; at most {MAX_SIDE} on a side: cut the people "
-            "out of it, or make it smaller"
+            f"is {image.width} x {image.height} pixels; at most {MAX_SIDE} on a side: cut the "
+            "people out of it, or make it smaller"
         )
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Num, UInt8
 # (lowest, highest) value that becomes 0 and 255; None where each picture has its own.
 WideRange = tuple[int | float, int | float] | None
 FULL: WideRange = (0, 65535)
+CHOICES = ("full", "file", "data_set")
 
 
 def is_wide(mode: str) -> bool:

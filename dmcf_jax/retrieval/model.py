@@ -20,9 +20,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from dmcf_jax.config.build import input_form
-from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
@@ -41,12 +41,19 @@ DECIDING = (
     "data.filter",
     "data.input",
     "data.standardise",
+    "data.wide_range",
+    "data.wide_limits",
     "evaluation.flip",
 )
 NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat")
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
-ADDED = {"data.input": "rgb", "data.standardise": False, "model.neck": "relu"}
+ADDED = {
+    "data.input": "rgb",
+    "data.standardise": False,
+    "data.wide_range": "full",
+    "model.neck": "relu",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +68,7 @@ class FeatureExtractor:
         filter: interpolation of the resizing.
         dimension: length d of an embedding.
         trained: the run's network; None for an exported file.
+        wide_range: values of pictures of more than eight bits that become 0 and 255.
     """
 
     source: str
@@ -70,6 +78,7 @@ class FeatureExtractor:
     dimension: int
     trained: TrainedModel | None
     _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
+    wide_range: WideRange = FULL
 
     def embed(self, images: Picture | Iterable[Picture], modality: str) -> Float[np.ndarray, "n d"]:
         """Return float32 embeddings of unit length, one row for each picture.
@@ -120,7 +129,7 @@ class FeatureExtractor:
 
     def pixels_of(self, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
         """Return the pixels of a file's bytes at the model's size; raises what `read` does."""
-        return decode.decode_array(data, self.size, self.filter)
+        return decode.decode_array(data, self.size, self.filter, self.wide_range)
 
     def _prepare(self, image: object) -> np.ndarray | str:
         """Return a picture's pixels [h w 3], or why it cannot be used."""
@@ -137,7 +146,7 @@ class FeatureExtractor:
             image = Image.fromarray(image)
         method, (height, width) = decode.FILTERS[self.filter], self.size
         try:
-            return np.asarray(decode.to_rgb(image).resize((width, height), method))
+            return np.asarray(decode.to_rgb(image, self.wide_range).resize((width, height), method))
         except decode.BadImage as error:
             return str(error)
 
@@ -213,12 +222,13 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
     image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
     return FeatureExtractor(
         source,
-        fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), flatten(trained.config)),
+        fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), trained.flat_config()),
         size,
         trained.config.data.filter,
         jax.eval_shape(shape, trained.variables, image).shape[1],
         trained,
         embed,
+        trained.wide_range,
     )
 
 
@@ -232,11 +242,18 @@ def _exported(path: Path) -> FeatureExtractor:
             weights = safetensors.numpy.load(archive.read("weights.safetensors"))
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
         size, filter = tuple(config["data.size"]), config["data.filter"]
+        wide = _wide_range(config)
     except (zipfile.BadZipFile, KeyError, ValueError, safetensors.SafetensorError) as error:
         text = f"--model={path} is not a complete export ({error}); export it again"
         raise UserError(text, about="--model") from None
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
-    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed)
+    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed, wide)
+
+
+def _wide_range(config: dict[str, Any]) -> WideRange:
+    if config.get("data.wide_range") == "file":
+        return None
+    return tuple(config.get("data.wide_limits", FULL))
 
 
 def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:

@@ -114,7 +114,8 @@ def flags_without_reader(source: str, others: str = "") -> list[str]:
         if isinstance(node, ast.Assign):
             read = f"{ast.unparse(node.targets[0])}.value" in source
         else:  # as options.NAME, or by a dataclass whose fields are the flags
-            read = re.search(rf"options\.{name}\b", source) or re.search(rf"\n    {name}:", others)
+            used = rf'options(\.{name}\b|, "{name}")'
+            read = re.search(used, source) or re.search(rf"\n    {name}:", others)
         unread += [] if read else [name]
     return unread
 
@@ -139,6 +140,8 @@ def test_every_field_of_a_config_is_read():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 read.add(node.attr)
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                read.add(str(node.slice.value).rsplit(".", 1)[-1])
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
     starts = tuple(text for text in texts if text.endswith("_"))  # of names put together: lr_...

@@ -74,7 +74,7 @@ BAD = {
     "MP4": (b"\0\0\0\x18ftypmp42" + bytes(40), "frames"),
     "zip": (b"PK\x03\x04" + bytes(40), "zip"),
     "text": (b"hello", "not a JPEG"),
-    "24 megapixels": (encoded(Image.new("1", (6000, 4000))), "cut the people"),
+    "24 megapixels": (encoded(Image.new("1", (6000, 4000))), "people out of it"),
     "two pages": (
         encoded(
             Image.fromarray(TRUE), "TIFF", save_all=True, append_images=[Image.fromarray(TRUE)]

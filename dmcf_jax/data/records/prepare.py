@@ -12,6 +12,7 @@ from dmcf_jax.data.datasets.inspect_tree import inspect_tree
 from dmcf_jax.data.datasets.listing import Listing
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.build import build
+from dmcf_jax.data.records.measure import Measures
 from dmcf_jax.data.records.verify_images import refuse, verify_images
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.paths import local_path
@@ -77,8 +78,10 @@ def prepare(
     if todo:
         root = _check_source(chosen, source)
         listings = inspect_tree(chosen, root, todo)
-        _verify(chosen, root, listings, unofficial, progress)
-        build(chosen, root, data_dir, listings, unofficial=unofficial, show=progress)
+        measures = _verify(chosen, root, listings, unofficial, progress)
+        about = {"wide": measures.as_metadata(), "notes": measures.notes()}
+        options = dict(unofficial=unofficial, show=progress, metadata=about)
+        build(chosen, root, data_dir, listings, **options)
         metadata |= {n: prepared.read_metadata(dataset, data_dir, n) for n in todo}
     return [Prepared(folders[n], n, metadata[n], n in todo) for n in trials]
 
@@ -144,7 +147,7 @@ def _verify(
     listings: dict[int | None, Listing],
     unofficial: bool,
     show: bool,
-) -> None:
+) -> Measures:
     """Decode every image that any listing names; raise with all problems of all listings."""
     merged = Listing()
     for trial, listing in listings.items():
@@ -154,5 +157,9 @@ def _verify(
         merged.splits.update({f"{trial} {name}": rows for name, rows in listing.splits.items()})
     for note in merged.notes if show else ():
         print(f"note: {note}", file=sys.stderr)
-    bad_images = verify_images(root, merged.paths(), show)
+    measures = Measures()
+    bad_images = verify_images(root, merged.paths(), show, measures)
     refuse(dataset, merged, bad_images, unofficial)
+    for note in measures.notes() if show else ():
+        print(f"note: {note}", file=sys.stderr)
+    return measures

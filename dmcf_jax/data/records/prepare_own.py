@@ -8,6 +8,7 @@ from dmcf_jax.data.datasets import own
 from dmcf_jax.data.datasets.own_table import root_of
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.build import build
+from dmcf_jax.data.records.measure import Measures
 from dmcf_jax.data.records.prepare import Prepared
 from dmcf_jax.data.records.verify_images import verify_images
 from dmcf_jax.errors import Problem, UserError
@@ -50,15 +51,19 @@ def prepare_own(
     _refuse_rows(source, data.listing.problems)
     if where.exists():
         return [Prepared(where, None, _same(where, data_dir, source, data), built=False)]
-    for note in data.listing.notes if progress else ():
+    measures = Measures()
+    bad = verify_images(root, data.listing.paths(), progress, measures)
+    notes = data.listing.notes + measures.notes()
+    for note in notes if progress else ():
         print(f"note: {note}", file=sys.stderr)
-    _refuse_rows(source, verify_images(root, data.listing.paths(), progress))
+    _refuse_rows(source, bad)
     metadata = {
         "list": str(Path(source).resolve()),
         "split_by_identity": split_by_identity,
         "seed": seed,
         "pattern": pattern,
-        "notes": data.listing.notes,
+        "notes": notes,
+        "wide": measures.as_metadata(),
         "list_sha256": data.digest(),
         "identity_names": {str(n): name for n, name in data.identities.items()},
         "camera_names": {str(n): name for n, name in data.cameras.items()},

@@ -11,6 +11,7 @@ from typing import Any
 
 from dmcf_jax.data.datasets import find_dataset
 from dmcf_jax.data.datasets.listing import FIELDS
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.paths import local_path
 
@@ -64,6 +65,26 @@ def read_metadata(name: str, data_dir: str | Path, trial: int | None = None) -> 
             about=str(where),
         )
     return metadata
+
+
+def wide_range(choice: str, metadata: Mapping[str, Any], about: str = "data") -> WideRange:
+    """Return which values of pictures of more than eight bits become 0 and 255.
+
+    Args:
+        choice: of `wide_values.CHOICES`, as `config.data.wide_range` gives it.
+        metadata: of the data set, which records the values of its pictures.
+        about: the data set, for the message.
+
+    Raises:
+        UserError: the range of a data set that was prepared before this was recorded.
+    """
+    if choice != "data_set":
+        return None if choice == "file" else FULL
+    if "wide" not in metadata:
+        text = f"data.wide_range=data_set: {about} does not record the range; prepare it again"
+        raise UserError(text, about="data.wide_range")
+    known = metadata["wide"]
+    return (known["lowest"], known["highest"]) if known["pictures"] else FULL
 
 
 def metadata_in(where: Path) -> dict[str, Any] | None:
