@@ -92,7 +92,7 @@ def evaluate(
     )
     if hosts.is_first():
         for result in results:
-            log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+            log(f"wrote {write_report(result, _folder_of(result, local_path(workdir)))[0]}")
         for note in dict.fromkeys(note for result in results for note in result["notes"]):
             log(f"NOTE: {note}")
         for line in summary_lines(read_summary(workdir)):
@@ -101,6 +101,14 @@ def evaluate(
             lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
             _write_page(html, results, lists, store, metadata, str(workdir))
     return results
+
+
+def _folder_of(result: Mapping[str, Any], workdir: Path) -> Path:
+    """Return where a result is written: one of other data leaves the run's own as it is."""
+    data, folder = result["data"], workdir / "evaluation"
+    if "trained_on" not in data:
+        return folder
+    return folder / f"on_{data['dataset']}_{data['source_sha256'][:12]}"
 
 
 def _compare_data(

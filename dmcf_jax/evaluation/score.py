@@ -9,6 +9,7 @@ needed. Nothing pickled is ever loaded.
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,6 +69,29 @@ def score(
     problems = _choice_problems(features, metric, max_rank)
     arrays = _read_arrays(features, distances is None, problems) if features else {}
     matrix = _read_matrix(distances, problems) if distances else None
+    return score_arrays(arrays, protocol, matrix, problems, metric=metric, max_rank=max_rank)
+
+
+def score_arrays(
+    arrays: dict[str, np.ndarray],
+    protocol: str,
+    matrix: np.ndarray | None = None,
+    problems: Sequence[Problem] = (),
+    *,
+    metric: str = "cosine",
+    max_rank: int = 20,
+) -> dict:
+    """Return what `score` returns, of arrays in memory.
+
+    Args:
+        arrays: those of the file, by name.
+        matrix: distances [q, g] in place of features.
+        problems: what is wrong already.
+
+    Raises:
+        UserError: see `score`.
+    """
+    problems = list(problems)
     ignore, cmc = _rules(protocol, problems)
     _check_labels(arrays, matrix, ignore, problems)
     problems += _unknown_cameras(arrays, protocol) if ignore != "none" else []

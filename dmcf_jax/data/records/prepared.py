@@ -54,7 +54,9 @@ def read_metadata(name: str, data_dir: str | Path, trial: int | None = None) -> 
         title = find_dataset(name).title + (f" trial {trial}" if trial else "")
         raise UserError(
             f"{title} is not prepared: {where} does not exist. Prepare it with\n  "
-            + command(name, data_dir, trial),
+            + command(name, data_dir, trial)
+            + "\nor name the place where it is: --data_dir=DIR (to evaluate, to draw), "
+            "--config.data.data_dir=DIR (to train)",
             about=str(where),
         )
     metadata = metadata_in(where)
