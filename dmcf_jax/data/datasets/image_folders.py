@@ -14,6 +14,8 @@ from dmcf_jax.data.datasets.listing import problem
 from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, refusal, suffix_of
 from dmcf_jax.errors import Problem
 
+LEAVES = "a link that leaves the data set's root"
+MANY_LINKS = 5  # more are one problem
 # Read elsewhere; in a published data set they are conversions, whose pixels may be others.
 NOT_PUBLISHED = (".tif", ".tiff", ".webp")
 
@@ -43,12 +45,27 @@ def find_images(
         Paths relative to `root` as the keys of a dictionary: in order, and quick to look up.
     """
     paths: dict[str, None] = {}
+    found: list[Problem] = []
     for folder in folders:
         if re.fullmatch(pattern, folder.rsplit("/", 1)[1]):
-            paths.update(dict.fromkeys(images(root, folder, problems)))
+            paths.update(dict.fromkeys(images(root, folder, found)))
         else:
-            problems.append(problem(printable(folder), f"expected a folder such as {example}"))
+            found.append(problem(printable(folder), f"expected a folder such as {example}"))
+    problems += _links_as_one(found)
     return paths
+
+
+def _links_as_one(problems: list[Problem]) -> list[Problem]:
+    """Return problems with those of links that leave the root as one, where there are many."""
+    links = [one for one in problems if LEAVES in one.text]
+    if len(links) <= MANY_LINKS:
+        return problems
+    top = links[0].about.split("/")[0]
+    text = (
+        f"{top}: {len(links)} links lead out of the data set's root, such as {links[0].about}: "
+        f"copy what they lead to, or let {top} itself be a link to one folder"
+    )
+    return [one for one in problems if LEAVES not in one.text] + [Problem(top, text)]
 
 
 def images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
@@ -64,7 +81,7 @@ def images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
         problems.append(problem(folder, f"cannot be listed ({error.strerror})"))
         return []
     if not _stays_inside(root, folder, os.path.join(root, folder)):
-        fault = "a link that leaves the data set's root: copy the folder here"
+        fault = f"{LEAVES}: copy the folder here"
         problems.append(problem(folder, fault))
         return []
     paths = []
@@ -89,7 +106,7 @@ def _fault(root: Path, folder: str, entry: os.DirEntry) -> str | None:
     if not _is_file(entry):
         return "a broken link" if entry.is_symlink() else "not a file"
     if entry.is_symlink() and not _stays_inside(root, folder, entry.path):
-        return "a link that leaves the data set's root: copy the file here"
+        return f"{LEAVES}: copy the file here"
     return None
 
 

@@ -29,8 +29,26 @@ def inspect_tree(
         problems = [Problem(name, f"{root / name}: this folder is missing") for name in missing]
         return {trials[0]: Listing(problems=([hint] if hint else []) + problems)}
     if dataset.trials:
-        return dataset.inspect(root, tuple(trials))
+        found = dataset.inspect(root, tuple(trials))
+        _shorten_missing(found, dataset)
+        return found
     return {None: dataset.inspect(root)}
+
+
+def _shorten_missing(listings: dict[int | None, Listing], dataset: Dataset) -> None:
+    """Replace the problems of trials without any list by one that names those with lists."""
+    without = [trial for trial, listing in listings.items() if not listing.splits]
+    there = [str(trial) for trial, listing in listings.items() if listing.splits]
+    if not without or not there:
+        return
+    for trial in without:
+        listings[trial].problems.clear()
+        listings[trial].mismatches.clear()
+    text = (
+        f"the lists of {len(without)} of {len(listings)} trials of {dataset.title} are not there; "
+        f"those of {', '.join(there)} are: add --trial={','.join(there)}"
+    )
+    listings[without[0]].problems.append(Problem("--trial", text))
 
 
 def _hint(root: Path, dataset: Dataset) -> Problem | None:

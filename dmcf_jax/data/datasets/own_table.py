@@ -15,10 +15,14 @@ from dmcf_jax.data.datasets.listing import problem
 from dmcf_jax.data.datasets.own_csv import csv_rows
 from dmcf_jax.data.datasets.own_row import NEEDED, SPLITS, OwnRow
 from dmcf_jax.data.datasets.own_tree import pattern_rows, tree_rows
+from dmcf_jax.data.datasets.walk import named
 from dmcf_jax.data.file_kinds import refusal
 from dmcf_jax.errors import Problem, UserError
 
 __all__ = ["NEEDED", "SPLITS", "OwnRow", "has_layout", "read_rows", "root_of"]
+
+
+MANY_ROWS = 10  # with the same wrong word: more are one problem
 
 
 def root_of(source: str | Path) -> Path:
@@ -61,7 +65,7 @@ def read_rows(
     else:
         cure = "give a CSV file or a folder of pictures"
         raise UserError(f"{source} does not exist; {cure}", about=str(source))
-    problems += _problems(root_of(path), rows, needed)
+    problems += _same_as_one(list(_problems(root_of(path), rows, needed)))
     return sorted(rows, key=lambda row: row.path)
 
 
@@ -78,6 +82,20 @@ def _problems(root: Path, rows: list[OwnRow], needed: Sequence[str]) -> Iterator
         if row.path and row.path in first:
             yield problem(row.place, f"'{row.path}' is there already in {first[row.path]}")
         first.setdefault(row.path, row.place)
+
+
+def _same_as_one(problems: list[Problem]) -> list[Problem]:
+    """Return problems with a word that is wrong in many rows as one: 'thermal' in 1,000 rows."""
+    rows: dict[str, list[str]] = {}
+    for one in problems:
+        text = one.text.removeprefix(f"{one.about}: ")
+        if text.startswith(("modality '", "split '")):
+            rows.setdefault(text, []).append(one.about)
+    many = {text: places for text, places in rows.items() if len(places) > MANY_ROWS}
+    kept = [one for one in problems if one.text.removeprefix(f"{one.about}: ") not in many]
+    return kept + [
+        Problem(text.split(" ")[0], f"{named(places)}: {text}") for text, places in many.items()
+    ]
 
 
 def _faults(root: Path, row: OwnRow, needed: Sequence[str]) -> Iterator[str]:

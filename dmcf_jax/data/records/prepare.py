@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,10 @@ def prepare(
 def parse_trials(dataset: Dataset, trial: str | int | None) -> tuple[int | None, ...]:
     """Return the trials meant by `trial`: (None,) for data sets that have none.
 
+    Args:
+        dataset: the data set.
+        trial: 'all' or None, a number, or several such as '1,2,5' and '1-3'.
+
     Raises:
         UserError: the data set has no such trial.
     """
@@ -97,10 +102,19 @@ def parse_trials(dataset: Dataset, trial: str | int | None) -> tuple[int | None,
     if dataset.trials is None:
         text = f"--trial={trial}: {dataset.name} has no trials; leave --trial out"
         raise UserError(text, about="--trial")
-    if not str(trial).isdecimal() or int(trial) not in dataset.trial_numbers:
-        allowed = f"the trials 1 to {dataset.trials}; give a number or 'all'"
+    numbers = [number for part in str(trial).split(",") for number in _numbers(part.strip())]
+    if not numbers or not set(numbers) <= set(dataset.trial_numbers):
+        allowed = f"the trials 1 to {dataset.trials}; give numbers such as 1,2,3, or 'all'"
         raise UserError(f"--trial={trial}: {dataset.title} has {allowed}", about="--trial")
-    return (int(trial),)
+    return tuple(dict.fromkeys(numbers))
+
+
+def _numbers(part: str) -> list[int]:
+    """Return the numbers that '3' or '1-3' stand for, [-1] for anything else."""
+    ends = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", part)
+    if not ends:
+        return [-1]
+    return list(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
 
 
 def _existing(

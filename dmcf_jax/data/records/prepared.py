@@ -106,10 +106,22 @@ def metadata_in(where: Path) -> dict[str, Any] | None:
     return metadata if complete and (where / "features.json").is_file() else None
 
 
-def command(name: str, data_dir: str | Path, trial: int | None = None, source: str = "DIR") -> str:
-    """Return the shell command that prepares a data set."""
-    words = f"dmcf prepare_data --dataset={name} --source={source}"
-    return f"{words} --data_dir={data_dir}" + (f" --trial={trial}" if trial else "")
+def command(
+    name: str,
+    data_dir: str | Path,
+    trial: int | str | None = None,
+    source: str = "DIR",
+    *,
+    unofficial: bool = False,
+) -> str:
+    """Return the shell command that prepares a data set.
+
+    Args:
+        trial: its number, or several as '1,2,3'; None for all.
+        unofficial: of a subset, or other data in its layout.
+    """
+    words = f"dmcf prepare_data --dataset={name} --source={source} --data_dir={data_dir}"
+    return words + (f" --trial={trial}" if trial else "") + " --unofficial" * unofficial
 
 
 def record_digest(record: Mapping[str, Any]) -> bytes:
