@@ -12,6 +12,7 @@ Images are uint8 [b h w 3] of any b, h and w; resizing and normalising are part 
 
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,7 @@ def _read_part(path: str | Path, name: str, decode: Callable[[bytes], Any]) -> A
         ValueError,
         zipfile.BadZipFile,
         SafetensorError,
+        struct.error,  # of flatbuffers
         jax.errors.JaxRuntimeError,
     ) as error:
         reason = _newer(path) or getattr(error, "strerror", None) or str(error).strip("'\"")

@@ -33,7 +33,7 @@ def tree_rows(
     """
     found, rows, deep, nobody = walk(root), [], [], []
     for path in found.pictures:
-        kind, *folders, _ = path.split("/")
+        kind, *folders = path.split("/")[:-1] or [""]
         if kind not in MODALITIES:
             found.leave_out("pictures outside of visible/ and infrared/", path)
             continue

@@ -48,13 +48,15 @@ def prepare_own(
         return [Prepared(where, None, prepared.read_metadata(NAME, data_dir), built=False)]
     source = local_path(source, "--source")
     data, root = own.inspect(source, split_by_identity, seed, pattern), root_of(source)
+    for note in data.listing.notes if progress else ():
+        print(f"note: {note}", file=sys.stderr)
     _refuse_rows(source, data.listing.problems)
     if where.exists():
         return [Prepared(where, None, _same(where, data_dir, source, data), built=False)]
     measures = Measures()
     bad = verify_images(root, data.listing.paths(), progress, measures)
     notes = data.listing.notes + measures.notes()
-    for note in notes if progress else ():
+    for note in measures.notes() if progress else ():
         print(f"note: {note}", file=sys.stderr)
     _refuse_rows(source, bad)
     metadata = {
