@@ -102,9 +102,20 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def _reads_config(path: Path) -> bool:
-    """Return whether a module takes a run's config or reads a field of one."""
-    text = path.read_text()
-    return "ConfigDict" in text or "config." in text.replace("dmcf_jax.config.", "")
+    """Return whether a module takes a run's config or reads a field of one.
+
+    Flags that its messages name, such as --config.seed, do not count.
+    """
+    return any(
+        (isinstance(node, ast.Name) and node.id == "ConfigDict")
+        or (isinstance(node, ast.Attribute) and _is_config(node.value))
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+
+
+def _is_config(node: ast.expr) -> bool:
+    name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+    return name == "config"
 
 
 def main() -> None:

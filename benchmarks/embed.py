@@ -51,7 +51,7 @@ def make_embed(config: ConfigDict) -> tuple[Callable[[], np.ndarray], int]:
 
 
 def _image_flops(config):
-    model = build_model(config, IDENTITIES, form="library")
+    model = build_model(config, IDENTITIES, conv_impl="xla")
     size = tuple(config.data.size)
     image = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
 

@@ -81,7 +81,7 @@ def _compile(config, identities, feed, devices):
 
 def step_flops(config: ConfigDict) -> float:
     """Return the model FLOPs of one step: three times the forward pass of the batch."""
-    model = build_model(config, IDENTITIES, form="library")
+    model = build_model(config, IDENTITIES, conv_impl="xla")
     size = tuple(config.data.size)
     variables = variable_shapes(model, size)
     pairs = jax.ShapeDtypeStruct((config.sampler.P * config.sampler.K, *size, 3), jnp.float32)

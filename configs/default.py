@@ -4,6 +4,9 @@
 docs/decisions.md decides. Fields are overridden as `--config.loss.margin=0.3`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ml_collections import ConfigDict, config_dict
 
 # Ablations of the paper's tables 2 and 3: the fields that differ from the complete method.
@@ -21,12 +24,111 @@ VARIANTS = {
 }
 
 
-def apply_variant(config: ConfigDict, variant: str) -> ConfigDict:
-    """Change `config` to the ablation named `variant`; '' is the complete method."""
+# The methods of table 1, and `baseline_2019`, which has a complete published specification. Marks:
+# "authors' code", "port" of it by others, "paper" of the method, "open point" for our choice.
+SINGLE = {
+    "model.levels": ("layer4",),  # authors' code
+    "model.stripes": (1,),  # authors' code
+    "model.pool": "average",  # authors' code
+    "model.head": "linear_bn",  # authors' code of baseline_2019
+    "model.embedding_dim": 512,  # authors' code of baseline_2019
+    "sampler.P": 32,  # authors' code of baseline_2019
+    "sampler.K": 1,  # authors' code of baseline_2019
+}
+SGD = {
+    "optim.name": "sgd",  # authors' code
+    "optim.momentum": 0.9,  # authors' code
+    "optim.nesterov": True,  # authors' code
+    "optim.weight_decay": 5e-4,  # authors' code
+    "optim.lr_backbone": 0.001,  # authors' code
+    "optim.lr_heads": 0.01,  # authors' code
+    "optim.decay_at": (30 / 61, 60 / 61),  # authors' code
+}
+MATCHER = {"train.steps": 1, "train.checkpoint_every": 1}
+MATCHERS = ("hog", "lomo", "mlapg", "xqda")
+COMPARED = {
+    "hog": MATCHER | {"method.name": "hog", "data.size": (128, 64)},  # open point
+    "lomo": MATCHER | {"method.name": "lomo", "data.size": (128, 48)},  # open point
+    "mlapg": MATCHER | {"method.name": "mlapg", "data.size": (128, 48)},  # open point: on LOMO
+    "xqda": MATCHER | {"method.name": "xqda", "data.size": (128, 48)},  # open point: on LOMO
+    # The next three differ in nothing but what their name says.
+    "one_stream": SINGLE
+    | SGD
+    | {
+        "method.name": "identity",
+        "model.shared_from": "stem",  # paper
+        "data.input": "grey",  # open point
+    },
+    "two_stream": SINGLE
+    | SGD
+    | {"method.name": "identity", "model.shared_from": "layer2"},  # open point
+    "zero_padding": SINGLE
+    | SGD
+    | {
+        "method.name": "identity",
+        "model.shared_from": "stem",  # paper
+        "model.input": "zero_padding",  # paper
+        "data.input": "grey",  # paper
+    },
+    "baseline_2019": SINGLE | SGD | {"method.name": "identity"},  # authors' code
+    "tone": SINGLE
+    | {
+        "method.name": "tone",
+        "sampler.P": 64,  # authors' code
+        "loss.margin": 0.5,  # authors' code
+        "optim.name": "sgd",  # authors' code
+        "optim.lr_backbone": 0.001,  # authors' code
+        "optim.lr_heads": 0.001,  # authors' code
+    },
+    "bdtr": SINGLE
+    | {
+        "method.name": "bdtr",
+        "sampler.P": 64,  # authors' code
+        "loss.margin": 0.5,  # authors' code
+        "optim.name": "sgd",  # authors' code
+        "optim.lr_backbone": 0.001,  # authors' code
+        "optim.lr_heads": 0.01,  # open point: 0.001 in the code, for AlexNet
+    },
+    "gsm": SINGLE
+    | {
+        "method.name": "gsm",
+        "model.shared_from": "layer2",  # open point
+        "optim.lr_backbone": 0.001,  # open point
+        "optim.lr_heads": 0.001,  # open point
+    },
+    "cmgan": SINGLE
+    | {
+        "method.name": "cmgan",
+        "model.shared_from": "stem",  # port
+        "model.head": "hidden",  # port
+        "sampler.P": 8,  # open point
+        "sampler.K": 4,  # open point
+        "loss.margin": 1.4,  # port
+        "optim.name": "sgd",  # port
+        "optim.lr_backbone": 1e-4,  # port
+        "optim.lr_heads": 1e-4,  # port
+    },
+}
+COMPARED["hcml"] = COMPARED["tone"] | {
+    "method.name": "hcml",
+    "fit.tolerance": 1e-6,  # authors' code
+}
+VARIANTS |= COMPARED
+
+
+def apply_variant(
+    config: ConfigDict, variant: str, steps: Mapping[str, int] = MappingProxyType({})
+) -> ConfigDict:
+    """Change `config` to the row named `variant`; '' is the complete method.
+
+    Args:
+        steps: training steps by row, where they differ from the config's.
+    """
     if variant and variant not in VARIANTS:
         raise ValueError(f"unknown variant {variant!r}, expected one of {', '.join(VARIANTS)}")
     config.variant = variant
     config.update_from_flattened_dict(VARIANTS.get(variant, {}))
+    config.train.steps = steps.get(variant, config.train.steps)
     return config
 
 
@@ -114,6 +216,10 @@ def get_config(variant: str = "") -> ConfigDict:
     # Cosine logits times this scale (Wang 2017, NormFace); 0 for a linear classifier: paper.
     config.loss.softmax_scale = 0.0
     config.loss.label_smoothing = 0.0  # of the softmax losses; Szegedy 2016, 0.1 in the field
+    config.loss.intra_margin = 0.1  # of BDTR within a modality; authors' code
+    config.loss.intra_weight = 0.1  # of that loss; authors' code
+    config.loss.contrastive_weight = 0.2  # of TONE's loss of pairs; authors' code
+    config.loss.reversal = 0.05  # factor on cmGAN's reversed gradient; public ports
 
     config.mtl = ConfigDict()
     config.mtl.enabled = True  # learn the level weights sigma (eq. 15); paper
@@ -125,6 +231,7 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.lr_backbone = 0.001  # Adam's rate for both streams; paper
     optim.lr_heads = 0.01  # for reductions and classifiers; paper
     optim.lr_log_variance = 0.01  # for log sigma^2; paper
+    optim.lr_discriminator = 0.001  # for cmGAN's discriminator; public ports
     optim.beta1 = 0.9  # Adam's first momentum; paper
     optim.momentum = 0.9  # of SGD
     optim.nesterov = False  # whether SGD looks ahead
@@ -133,6 +240,13 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.schedule = "steps"  # after the warm-up: 'steps' of decay_at, or 'cosine' to zero
     optim.decay_at = ()  # fractions of the run at which all rates drop; open point
     optim.decay_factor = 0.1  # what they are multiplied by
+
+    # What HCML, MLAPG and XQDA fit after the last step.
+    config.fit = ConfigDict()
+    config.fit.pca = 600  # most principal components of the features; authors' code
+    config.fit.iterations = 300  # at most; authors' code
+    config.fit.tolerance = 1e-4  # relative change of the objective that ends it; authors' code
+    config.fit.pairs = "images"  # or "means" of each person, which is faster: MLAPG; ours
 
     config.train = train = ConfigDict()
     train.steps = 5000  # optimisation steps

@@ -10,13 +10,23 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.configs import default
 
+STEPS = {
+    "baseline_2019": 42_456,  # authors' code: 61 epochs of 696
+    "one_stream": 42_456,  # open point
+    "two_stream": 42_456,  # open point
+    "zero_padding": 42_456,  # open point
+    "bdtr": 42_456,  # open point
+    "tone": 9000,  # open point
+    "hcml": 9000,  # open point
+}
+
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Return the config; `variant` is an ablation of the paper's tables 2 and 3."""
+    """Return the config; `variant` is a row of the paper's tables."""
     config = default.get_config()
     config.data.name = "sysu_mm01"
     config.data.train_splits = ("train", "val")  # 296 + 99 identities, as everyone does
     config.train.steps = 50_000  # paper
     config.train.checkpoint_every = 2500
     config.train.log_every = 100
-    return default.apply_variant(config, variant)
+    return default.apply_variant(config, variant, STEPS)

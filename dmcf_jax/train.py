@@ -11,14 +11,15 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, build, held_out_identities, load_split
+from dmcf_jax.config.build import Built, build, held_out_identities, input_form, load_split
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
-from dmcf_jax.models.parameter_table import parameter_table
+from dmcf_jax.models.tree_paths import parameter_table
 from dmcf_jax.runs.data_record import (
     describe,
     metadata_of,
@@ -121,9 +122,10 @@ def _train(
     built = build(config, identities=images.table.counts.shape[1])
     people = names_of(images.classes(), metadata_of(config))
     state = start_state(config, built, mesh, run.checkpoints, people)
+    embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
     if config.model.classifier_start == "means" and not run.start:
-        state = start_at_means(config, built, state, images.store, images.table, mesh)
-    health, score = make_health(run, built), make_score(config, built.model, mesh)
+        state = start_at_means(built.model, embed, state, images.store, images.table)
+    health, score = make_health(run, built), make_score(embed)
     if run.is_finished:
         _write_run(run, images, state)
         log(f"{run.workdir} is trained: step {run.start} of {config.train.steps}.")

@@ -1,10 +1,24 @@
 """Eight virtual CPU devices and strict dtypes: what every test runs under."""
 
+import os
+
 import jax
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let LLVM optimise nothing where slow tests are left out.
+
+    The fast tests compile hundreds of programs and run each once. A run of all tests compiles them
+    as users do.
+    """
+    if "not slow" in config.option.markexpr:
+        # Read when the first program is compiled.
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0"
 
 
 @pytest.fixture

@@ -109,16 +109,16 @@ def build(config: ConfigDict, identities: int) -> Built:
     return Built(method, fields, model, size, optimizer, schedules, step, watched)
 
 
-def build_model(config: ConfigDict, identities: int, form: str | None = None) -> nn.Module:
+def build_model(config: ConfigDict, identities: int, conv_impl: str | None = None) -> nn.Module:
     """Return the network of `config` with `identities` classes.
 
     Args:
-        form: of the convolutions, see `dmcf_jax.models.convolution`; by default what suits the
-            backend that this process computes on.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`; by default what suits
+            the backend that this process computes on.
     """
-    if form is None:
-        form = "product" if jax.default_backend() == "cpu" else "library"
-    return METHODS[config.method.name].network(method_fields(config), identities, form)
+    if conv_impl is None:
+        conv_impl = "matmul" if jax.default_backend() == "cpu" else "xla"
+    return METHODS[config.method.name].network(method_fields(config), identities, conv_impl)
 
 
 def method_fields(config: ConfigDict) -> dict:

@@ -20,6 +20,7 @@ from dmcf_jax.data import decode, image_cache
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.modality import INFRARED, VISIBLE
 from dmcf_jax.runtime.paths import local_path
 
 
@@ -48,6 +49,11 @@ class ImageStore:
         """Return the rows of a boolean mask [n] or an array of indices, as copies."""
         fields = (getattr(self, field.name)[rows] for field in dataclasses.fields(self))
         return ImageStore(*fields)
+
+    def people_in_both(self) -> Int32[np.ndarray, " k"]:
+        """Return the identities that have images of both modalities, ascending."""
+        visible, infrared = (self.identity[self.modality == m] for m in (VISIBLE, INFRARED))
+        return np.intersect1d(visible, infrared)
 
     @classmethod
     def join(cls, stores: Sequence["ImageStore"]) -> "ImageStore":

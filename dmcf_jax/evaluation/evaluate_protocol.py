@@ -27,8 +27,6 @@ from dmcf_jax.evaluation.ranking.ranking import (
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.suspicions import suspicions
 
-MATRIX_BYTES = 2**29
-
 # Rows of one trial: of the queries, of the gallery.
 Rows = tuple[Int[np.ndarray, " q"], Int[np.ndarray, " g"]]
 # (rows, labels of both sides, ignore rule and kind of CMC) -> ranks.
@@ -68,6 +66,7 @@ def evaluate_protocols(
     reranking: KReciprocal | None = None,
     query_expansion: QueryExpansion | None = None,
     options: Sequence[str] = (),
+    matrix_bytes: int = 2**29,
 ) -> list[ProtocolResult]:
     """Score the embeddings of a complete test split by protocols, by cosine.
 
@@ -79,6 +78,7 @@ def evaluate_protocols(
         first_trial: added to the number of each trial in the results: RegDB's one draw carries
             the number of its split (1..10).
         options: names of what was done before (such as flip averaging), for the results.
+        matrix_bytes: largest matrix of distances to keep for all trials.
 
     Raises:
         UserError: embeddings that cannot be ranked (with their images), missing images, or no
@@ -89,7 +89,7 @@ def evaluate_protocols(
     draws = {protocol.name: split.draws(protocol) for protocol in protocols}
     named = tuple(options) + tuple(str(o) for o in (query_expansion, reranking) if o is not None)
     if reranking is None and query_expansion is None:
-        rank = _rank_shared_distances(embeddings, draws)
+        rank = _rank_shared_distances(embeddings, draws, matrix_bytes)
     else:
         rank = _rank_embeddings(embeddings, reranking, query_expansion)
     return [
@@ -154,14 +154,14 @@ class _Split:
 
 
 def _rank_shared_distances(
-    embeddings: Float[np.ndarray, "n d"], draws: dict[str, list[Rows]]
+    embeddings: Float[np.ndarray, "n d"], draws: dict[str, list[Rows]], matrix_bytes: int
 ) -> Ranker:
     """Return a function that ranks a trial by its part of one matrix, where that fits."""
     trials = [rows for trials in draws.values() for rows in trials]
     queries, gallery = (_union([rows[side] for rows in trials], len(embeddings)) for side in (0, 1))
     drawn = sum(len(query_rows) * len(gallery_rows) for query_rows, gallery_rows in trials)
     size = len(queries) * len(gallery)
-    if size * 4 > MATRIX_BYTES or size > drawn:
+    if size * 4 > matrix_bytes or size > drawn:
         return _rank_embeddings(embeddings, None, None)
     matrix = pairwise_distances(embeddings[queries], embeddings[gallery])
 

@@ -19,6 +19,7 @@ from dmcf_jax import __version__
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
 from dmcf_jax.evaluation.protocols import Protocol
+from dmcf_jax.evaluation.ranking.ranking import Metrics
 from dmcf_jax.modality import MODALITIES
 
 # Ranks that tables show and that recorded results are compared at.
@@ -67,16 +68,22 @@ def _definition(protocol: Protocol) -> dict:
     return definition
 
 
-def _trial_as_dict(trial: TrialResult) -> dict:
-    metrics = trial.metrics
+def metrics_as_dict(metrics: Metrics) -> dict:
+    """Return cmc {'1': ...}, mAP, mINP (fractions), queries, valid_queries, gallery."""
     return {
-        "trial": trial.trial,
         "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
         "mAP": metrics.mAP,
         "mINP": metrics.mINP,
         "queries": metrics.queries,
         "valid_queries": metrics.valid_queries,
         "gallery": metrics.gallery,
+    }
+
+
+def _trial_as_dict(trial: TrialResult) -> dict:
+    return {
+        "trial": trial.trial,
+        **metrics_as_dict(trial.metrics),
         "gallery_hash": trial.gallery_hash,
         "query_hash": trial.query_hash,
     }

@@ -23,11 +23,11 @@ from dmcf_jax.evaluation.ranking.checks import (
 )
 from dmcf_jax.evaluation.ranking.ranking import (
     LONGEST_CURVE,
-    Metrics,
     rank_distances,
     rank_queries,
     summarise,
 )
+from dmcf_jax.evaluation.results import metrics_as_dict
 from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
 from dmcf_jax.runtime.console import log
 
@@ -105,30 +105,18 @@ def score_arrays(
         arrays.get("query_cameras"),
         arrays.get("gallery_cameras"),
     )
-    sides = [arrays.get(f"{side}_features") for side in SIDES]
+    same = 0
     if matrix is None:
+        sides = arrays["query_features"], arrays["gallery_features"]
+        same = rows_in_both(*sides)
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
     metrics = summarise(ranked, max_rank)
-    same = 0 if matrix is not None else rows_in_both(*sides)
     notes = suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same)
     for note in notes:
         log(f"NOTE: {note}")
-    return _as_json(protocol, metrics, notes)
-
-
-def _as_json(protocol: str, metrics: Metrics, notes: list[str]) -> dict:
-    return {
-        "protocol": protocol,
-        "cmc": {str(k): float(value) for k, value in enumerate(metrics.cmc, start=1)},
-        "mAP": metrics.mAP,
-        "mINP": metrics.mINP,
-        "queries": metrics.queries,
-        "valid_queries": metrics.valid_queries,
-        "gallery": metrics.gallery,
-        "notes": notes,
-    }
+    return {"protocol": protocol, **metrics_as_dict(metrics), "notes": notes}
 
 
 def _choice_problems(features: str | None, metric: str, max_rank: int) -> list[Problem]:

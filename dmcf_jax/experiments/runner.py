@@ -33,7 +33,8 @@ class Job:
         self.problem: Problem | None = None
         self.doing = ""
         self._began = time.monotonic()
-        self._process: subprocess.Popen  # of the latest `advance`
+        # Of the latest `advance`; None if another process has finished the run meanwhile.
+        self._process: subprocess.Popen | None = None
         self.advance()
 
     def advance(self) -> bool:
@@ -53,6 +54,8 @@ class Job:
 
     def ended(self) -> bool:
         """Return whether the run is over: finished, or with a `problem`."""
+        if self._process is None:
+            return True
         code = self._process.poll()
         if code is None:
             return False
@@ -73,13 +76,14 @@ class Job:
 
     def ask_to_end(self) -> None:
         """Ask the process to save and end."""
-        if self._process.poll() is None:
+        if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """Ask the process to save and end, and wait for it."""
         self.ask_to_end()
-        self._process.wait()
+        if self._process:
+            self._process.wait()
 
 
 def _start(command: list[str], log_file: IO, slot: int, jobs: int) -> subprocess.Popen:

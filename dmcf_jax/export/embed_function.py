@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, UInt8
 
-from dmcf_jax.config.build import input_form
 from dmcf_jax.data.prepare_input import prepare_input
 from dmcf_jax.models.tree_paths import tree_of
 from dmcf_jax.models.unit_length import unit_length
@@ -22,22 +21,23 @@ def make_embed(trained: TrainedModel, model: nn.Module, modality: str) -> Callab
 
     Args:
         trained: gives image size, form of the input, resampling filter and mirror averaging.
-        model: the run's network, in the form to export.
+        model: the run's network, with the convolutions to export.
         modality: 'visible' or 'infrared', the stream that the images go through.
     """
-    size = tuple(trained.config.data.size)
-    form = input_form(trained.config)
-    method, flip = _KERNELS[trained.config.data.filter], trained.config.evaluation.flip
+    settings = trained.settings
+    method = _KERNELS[settings.filter]
 
     def embed(weights: dict[str, Array], images: UInt8[Array, "b h w 3"]) -> Float[Array, "b d"]:
         variables = tree_of(weights)
-        images = prepare_input(resize(images, size, method), form)
+        images = prepare_input(resize(images, settings.size, method), settings.form)
 
         def one_view(view: Float[Array, "b y x 3"]) -> Float[Array, "b d"]:
             return cast(Array, model.apply(variables, view, modality, method="embed"))
 
         embeddings = one_view(images)
-        return unit_length(embeddings + one_view(images[:, :, ::-1])) if flip else embeddings
+        if settings.flip:
+            embeddings = unit_length(embeddings + one_view(images[:, :, ::-1]))
+        return embeddings
 
     return embed
 

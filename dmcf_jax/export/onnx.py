@@ -70,14 +70,14 @@ def export_onnx(trained: TrainedModel, path: Path) -> None:
 
 
 def float32_model(trained: TrainedModel) -> nn.Module:
-    """Return the run's network in float32 and in the form that converts.
+    """Return the run's network in float32, with convolutions that convert.
 
-    The form 'library' does not: its 4-D window becomes a MaxPool over four axes, and onnxruntime
-    supports three.
+    Those of 'xla' do not: their 4-D window of max pooling becomes a MaxPool over four axes, and
+    onnxruntime supports three.
     """
     config = trained.config.copy_and_resolve_references()
     config.dtype = "float32"
-    return build_model(config, trained.model.identities, form="product")
+    return build_model(config, trained.model.identities, conv_impl="matmul")
 
 
 def load_onnx(files: Mapping[str, Path]) -> Callable[[np.ndarray, str], np.ndarray]:

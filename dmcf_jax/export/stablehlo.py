@@ -46,8 +46,8 @@ def export_stablehlo(trained: TrainedModel, path: Path) -> None:
     Raises:
         UserError: the file that was read back does not reproduce the run, or cannot be written.
     """
-    # The form for accelerators, since one file serves all platforms.
-    model = build_model(trained.config, trained.model.identities, form="library")
+    # What suits accelerators, since one file serves all platforms.
+    model = build_model(trained.config, trained.model.identities, conv_impl="xla")
     weights = leaves_by_path(jax.device_get(trained.variables))
     with atomic_path(path, "Name another place with --out.") as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:

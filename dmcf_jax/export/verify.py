@@ -36,7 +36,7 @@ def verify(embed: Callable, trained: TrainedModel, model: nn.Module) -> None:
         UserError: they differ by more than rounding.
     """
     weights = leaves_by_path(jax.device_get(trained.variables))
-    height, width = trained.config.data.size
+    height, width = trained.settings.size
     rng, rounding = np.random.default_rng(0), TOLERANCE[jnp.dtype(model.dtype).name]
     for modality in MODALITIES:
         reference = jax.jit(make_embed(trained, model, modality))

@@ -1,6 +1,19 @@
 """The methods of the library. To add one: a file with its record, and a line here."""
 
-from dmcf_jax.methods.dmcf.method import METHOD as DMCF
+from dmcf_jax.methods import bdtr, cmgan, gsm, hcml, identity, matchers, tone
+from dmcf_jax.methods.dmcf import method as dmcf
 from dmcf_jax.methods.method import Method
 
-METHODS: dict[str, Method] = {"dmcf": DMCF}
+METHODS: dict[str, Method] = {
+    "dmcf": dmcf.METHOD,
+    "identity": identity.METHOD,
+    "bdtr": bdtr.METHOD,
+    "tone": tone.METHOD,
+    "hcml": hcml.METHOD,
+    "gsm": gsm.METHOD,
+    "cmgan": cmgan.METHOD,
+    "hog": matchers.HOG,
+    "lomo": matchers.LOMO,
+    "mlapg": matchers.MLAPG,
+    "xqda": matchers.XQDA,
+}

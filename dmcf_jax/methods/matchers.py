@@ -12,11 +12,15 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dmcf_jax.data.prepare_input import raw_pixels
-from dmcf_jax.methods.method import Fields, Method
-from dmcf_jax.models.descriptors import hog
+from dmcf_jax.methods.fitted import Maps, fit_maps
+from dmcf_jax.methods.method import Embedded, Fields, Method
+from dmcf_jax.metrics.mlapg import fit_mlapg
+from dmcf_jax.metrics.xqda import fit_xqda
+from dmcf_jax.models.cross_metric import CrossMetric
+from dmcf_jax.models.descriptors import hog, lomo
 from dmcf_jax.models.unit_length import unit_length
 
-DESCRIPTORS: dict[str, Callable] = {"hog": hog.describe}
+DESCRIPTORS: dict[str, Callable] = {"hog": hog.describe, "lomo": lomo.lomo}
 
 
 class Matcher(nn.Module):
@@ -42,9 +46,9 @@ class Matcher(nn.Module):
 
     def embed(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
         """Return the descriptors with unit length."""
-        return unit_length(self.features(images, modality) - self.offset)
+        return unit_length(self.describe(images, modality) - self.offset)
 
-    def features(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
+    def describe(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
         """Return the descriptors, float32.
 
         Args:
@@ -54,8 +58,34 @@ class Matcher(nn.Module):
         return DESCRIPTORS[self.descriptor](raw_pixels(images))
 
 
-def _matcher(descriptor: str, fields: Fields, identities: int, form: str) -> Matcher:
-    return Matcher(descriptor, descriptor_length(descriptor, fields["data.size"]), identities)
+class FittedMatcher(nn.Module):
+    """A descriptor with a metric that is fitted to the training images.
+
+    Attributes:
+        descriptor, length, identities: as of a `Matcher`.
+        rank: most values that are kept of a descriptor.
+    """
+
+    descriptor: str
+    length: int
+    identities: int
+    rank: int
+
+    def setup(self) -> None:
+        """Make the descriptor and the metric."""
+        self.metric = CrossMetric(self.length, self.rank)
+
+    def __call__(self, visible: Array, infrared: Array, train: bool) -> tuple[Array, Array]:
+        """Return the embeddings of both modalities."""
+        return self.embed(visible, "visible"), self.embed(infrared, "infrared")
+
+    def embed(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n e"]:
+        """Return unit vectors that rank across the modalities as the fitted distance does."""
+        return self.metric(self.describe(images, modality), modality)
+
+    def describe(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
+        """Return the descriptors, float32."""
+        return DESCRIPTORS[self.descriptor](raw_pixels(images))
 
 
 def descriptor_length(descriptor: str, size: tuple[int, int]) -> int:
@@ -64,4 +94,40 @@ def descriptor_length(descriptor: str, size: tuple[int, int]) -> int:
     return jax.eval_shape(DESCRIPTORS[descriptor], image).shape[1]
 
 
-HOG = Method("HOG", reads=(), network=partial(_matcher, "hog"))
+def _matcher(descriptor: str, fields: Fields, identities: int, conv_impl: str) -> Matcher:
+    return Matcher(descriptor, descriptor_length(descriptor, fields["data.size"]), identities)
+
+
+def _fitted_lomo(fields: Fields, identities: int, conv_impl: str) -> FittedMatcher:
+    length = descriptor_length("lomo", fields["data.size"])
+    return FittedMatcher("lomo", length, identities, min(fields["fit.pca"], length))
+
+
+def _fit_mlapg(fields: Fields, variables: dict, embedded: Embedded) -> dict:
+    def learn(visible, infrared, *labels):
+        names = ("iterations", "tolerance", "pairs")
+        settings = {name: fields[f"fit.{name}"] for name in names}
+        projection = fit_mlapg(visible, infrared, *labels, **settings).projection
+        return Maps(projection, projection)
+
+    return fit_maps(fields, variables, embedded, learn)
+
+
+def _fit_xqda(fields: Fields, variables: dict, embedded: Embedded) -> dict:
+    def learn(visible, infrared, *labels):
+        fitted = fit_xqda(visible, infrared, *labels)
+        projection, signs = fitted.factors()
+        return Maps(projection, projection, signs)
+
+    return fit_maps(fields, variables, embedded, learn)
+
+
+HOG = Method("HOG", (), partial(_matcher, "hog"))
+LOMO = Method("LOMO", (), partial(_matcher, "lomo"))
+MLAPG = Method(
+    "MLAPG",
+    ("fit.pca", "fit.iterations", "fit.tolerance", "fit.pairs"),
+    _fitted_lomo,
+    fit=_fit_mlapg,
+)
+XQDA = Method("XQDA", ("fit.pca",), _fitted_lomo, fit=_fit_xqda)

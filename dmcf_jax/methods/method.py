@@ -103,7 +103,7 @@ class Method(NamedTuple):
         reads: the fields of `METHOD_ROOMS` that it reads, by dotted name; 'model.*' for a room.
             Another of these fields must keep its default: `validate` refuses a change that would
             have no effect.
-        network: (fields, identities, form of convolutions) -> Linen module with
+        network: (fields, identities, conv_impl) -> Linen module with
             `__call__(visible, infrared, train)` -> outputs of 2b interleaved rows, and
             `embed(images, modality)` -> float32 rows of unit length, compared by cosine.
         trained: how it is trained by steps; None: it has nothing to train so, and its runs have

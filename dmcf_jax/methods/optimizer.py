@@ -14,6 +14,36 @@ from dmcf_jax.methods.method import Group
 from dmcf_jax.models.tree_paths import path_name
 
 NAMES = ("adam", "sgd")
+# Config fields of every optimiser; each group has its rate, `optim.lr_<name>`, beside them.
+READS = tuple(
+    f"optim.{name}"
+    for name in (
+        "name",
+        "beta1",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "warmup_steps",
+        "schedule",
+        "decay_at",
+        "decay_factor",
+    )
+)
+# Config fields of every optimiser; each group has its rate, `optim.lr_<name>`, beside them.
+READS = tuple(
+    f"optim.{name}"
+    for name in (
+        "name",
+        "beta1",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "warmup_steps",
+        "schedule",
+        "decay_at",
+        "decay_factor",
+    )
+)
 
 
 class OptimSettings(NamedTuple):

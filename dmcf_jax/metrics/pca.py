@@ -29,7 +29,7 @@ class Pca:
         return (rows - self.mean) @ self.axes
 
 
-def fit_pca(rows: Float[np.ndarray, "n d"], components: int) -> Pca:
+def fit_pca(rows: Float[np.ndarray, "n d"], components: int, fewer: bool = False) -> Pca:
     """Return the mean and the `components` axes of largest variance.
 
     The smaller of two matrices is decomposed: n x n where rows are longer than many (LOMO has
@@ -38,11 +38,13 @@ def fit_pca(rows: Float[np.ndarray, "n d"], components: int) -> Pca:
     Args:
         rows: of any float type; they are float64 in blocks only.
         components: from 1 to the rank of the centred rows.
+        fewer: give as many axes as there are where the rows have fewer than asked for.
 
     Raises:
-        UserError: the rows have fewer independent directions than asked for.
+        UserError: the rows have fewer independent directions than asked for, or none.
     """
     n, d = rows.shape
+    components = min(components, n - 1, d) if fewer else components
     _check(components, min(n - 1, d))
     mean = rows.mean(axis=0, dtype=np.float64)
     few = n < d
@@ -50,7 +52,9 @@ def fit_pca(rows: Float[np.ndarray, "n d"], components: int) -> Pca:
     order = [len(matrix) - components, len(matrix) - 1]
     values, vectors = scipy.linalg.eigh(matrix, subset_by_index=order)
     rank = int(np.sum(values > values[-1] * max(n, d) * np.finfo(np.float64).eps))
+    components = min(components, rank) if fewer else components
     _check(components, rank)
+    values, vectors = values[-components:], vectors[:, -components:]
     axes = _from_inner(rows, mean, values, vectors) if few else vectors
     axes = axes[:, ::-1]
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)

@@ -26,27 +26,14 @@ class Xqda:
     projection: Float[np.ndarray, "d r"]
     metric: Float[np.ndarray, "r r"]
 
-    def visible(
-        self, rows: Float[np.ndarray, "n d"]
-    ) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, " n"]]:
-        """Return the cross and square terms of visible rows for `as_euclidean.py`.
+    def factors(self) -> tuple[Float[np.ndarray, "d r"], Float[np.ndarray, " r"]]:
+        """Return a map and signs with D(x, z) = sum of signs ((x - z) map)^2.
 
-        Of M's eigenvalues, the roots of their sizes go to both sides and the signs to this one,
-        which keeps the terms as small as possible.
+        Of M's eigenvalues, the map has the roots of their sizes, which keeps the terms of both
+        modalities as small as possible.
         """
-        turned, signs = self._turned(rows)
-        return turned * signs, (turned**2 * signs).sum(1)
-
-    def infrared(
-        self, rows: Float[np.ndarray, "n d"]
-    ) -> tuple[Float[np.ndarray, "n r"], Float[np.ndarray, " n"]]:
-        """Return the cross and square terms of infrared rows."""
-        turned, signs = self._turned(rows)
-        return turned, (turned**2 * signs).sum(1)
-
-    def _turned(self, rows):
         values, vectors = np.linalg.eigh(self.metric)
-        return rows @ self.projection @ (vectors * np.sqrt(np.abs(values))), np.sign(values)
+        return self.projection @ (vectors * np.sqrt(np.abs(values))), np.sign(values)
 
 
 def fit_xqda(

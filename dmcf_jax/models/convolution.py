@@ -1,8 +1,13 @@
-"""Convolution and max pooling with PyTorch's padding, in the form that the backend runs fastest.
+"""Convolution and max pooling with PyTorch's padding, by the implementation that is fastest.
 
-This is the one place where a form is chosen. All forms give the same values up to the order of
-float32 sums; `tests/models/test_convolution.py` compares them. Which one is faster where was
-measured: docs/performance.md#convolutions.
+`conv_impl` is 'xla', XLA's own operations, for GPU and TPU, or 'matmul', which writes as matrix
+products what is faster that way on CPU. Both give the same values up to the order of float32 sums;
+`tests/models/test_convolution.py` compares them. Which one is faster where was measured:
+docs/performance.md#convolutions.
+
+`jax.lax.platform_dependent` would choose without an argument, but an exported program would hold
+both versions of every convolution, and could be verified only for the platform it was exported on.
+An ONNX file has no platform to choose by, and the tests compare both versions on one CPU.
 """
 
 from functools import partial
@@ -27,16 +32,15 @@ WINOGRAD = 64
 
 
 def convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "s s c o"], stride: int, form: str
+    x: Float[Array, "n h w c"], kernel: Float[Array, "s s c o"], stride: int, conv_impl: str
 ) -> Float[Array, "n y x o"]:
     """Convolve `x` with a square odd `kernel`, padded by (s - 1) / 2 on each side as in PyTorch.
 
     Args:
-        form: 'library' hands everything to XLA's convolution (for GPU and TPU); 'product' writes
-            as matrix products what is faster that way on CPU.
+        conv_impl: 'xla' or 'matmul'.
     """
-    if form == "library":
-        return _library(x, kernel, stride)
+    if conv_impl == "xla":
+        return _xla(x, kernel, stride)
     if kernel.shape[0] == 1:
         return pointwise(x[:, ::stride, ::stride], kernel[0, 0])
     if _gains_by_winograd(x, kernel, stride):
@@ -52,7 +56,7 @@ def _gains_by_winograd(x, kernel, stride):
     return suits and WINOGRAD <= kernel.shape[2] < DEEP
 
 
-def _library(x, kernel, stride):
+def _xla(x, kernel, stride):
     pad = (kernel.shape[0] - 1) // 2
     return lax.conv_general_dilated(
         x,
@@ -65,9 +69,9 @@ def _library(x, kernel, stride):
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _spatial(x, kernel, stride):
-    """Convolve by the faster form; the gradients are products: XLA's own are slow on CPU."""
-    form = _patch_product if kernel.shape[2] >= DEEP else _library
-    return form(x, kernel, stride)
+    """Convolve the faster way; the gradients are products: XLA's own are slow on CPU."""
+    forward = _patch_product if kernel.shape[2] >= DEEP else _xla
+    return forward(x, kernel, stride)
 
 
 def _spatial_forward(x, kernel, stride):
@@ -87,7 +91,7 @@ def _stem(x, kernel):
 
     Four products compile in half the time of 49 shifted ones and are about as fast.
     """
-    return _library(x, kernel, 2)
+    return _xla(x, kernel, 2)
 
 
 def _stem_backward(pull, cotangent):
@@ -135,9 +139,9 @@ def _patch_product(x, kernel, stride):
     return pointwise(patches, kernel.reshape(-1, kernel.shape[-1]))
 
 
-def max_pool_3x3(x: Float[Array, "n h w c"], form: str) -> Float[Array, "n y x c"]:
+def max_pool_3x3(x: Float[Array, "n h w c"], conv_impl: str) -> Float[Array, "n y x c"]:
     """Return the 3x3 maximum at stride 2, padded by one, as in ResNet's stem."""
-    if form == "product":
+    if conv_impl == "matmul":
         return _half_maxima(_half_maxima(x, axis=1), axis=2)
     # A NumPy constant: with a traced one JAX does not see a maximum and has no gradient.
     low = np.array(-np.inf, x.dtype)
@@ -171,14 +175,14 @@ class Conv(nn.Module):
         size: kernel size s, odd.
         stride: step in both directions.
         dtype: of the computation.
-        form: see `convolve`.
+        conv_impl: 'xla' or 'matmul'.
     """
 
     features: int
     size: int
     stride: int = 1
     dtype: Any = jnp.float32
-    form: str = "library"
+    conv_impl: str = "xla"
 
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n y x o"]:
@@ -187,4 +191,6 @@ class Conv(nn.Module):
         initialise = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", initialise, shape, jnp.float32)
-        return convolve(x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.form)
+        return convolve(
+            x.astype(self.dtype), kernel.astype(self.dtype), self.stride, self.conv_impl
+        )

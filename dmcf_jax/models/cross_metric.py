@@ -14,6 +14,8 @@ have unit length and the cosine -D / (2 R): evaluation, search and figures, whic
 rank as D does, in both directions. Cosines of two rows of one modality say nothing about D.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -47,24 +49,26 @@ class CrossMetric(nn.Module):
         signs = self.param("signs", ones, (self.rank,))
         radius = self.param("radius", ones, ())
         y = jnp.matmul(rows - mean, maps[modality], precision="highest")
-        return lift(y, signs, radius, modality)
+        square = jnp.sum(signs * y**2, axis=1)
+        return lift(signs * y if modality == "visible" else y, square, radius, modality)
 
 
 def lift(
-    y: Float[Array, "n r"], signs: Float[Array, " r"], radius: Float[Array, ""], modality: str
+    cross: Float[Array, "n r"],
+    square: Float[Array, " n"],
+    radius: Float[Array, ""] | float,
+    modality: str,
 ) -> Float[Array, "n e"]:
-    """Return the rows e of mapped rows y; `radius` is R."""
-    square = jnp.sum(signs * y**2, axis=1)
-    cross = signs * y if modality == "visible" else y
-    rest = jnp.sqrt(jnp.maximum(radius - reach(y, square), 0.0))
+    """Return the rows e from X and a of visible, or Z and b of infrared rows; `radius` is R."""
+    rest = jnp.sqrt(jnp.maximum(radius - reach(cross, square), 0.0))
     half, one, zero = -0.5 * square, jnp.ones_like(square), jnp.zeros_like(square)
     ends = [half, one, rest, zero] if modality == "visible" else [one, half, zero, rest]
     return unit_length(jnp.concatenate([cross, jnp.stack(ends, axis=1)], axis=1))
 
 
-def reach(y: Float[Array, "n r"], square: Float[Array, " n"]) -> Float[Array, " n"]:
+def reach(cross: Float[Any, "n r"], square: Float[Any, " n"]) -> Float[Any, " n"]:
     """Return the smallest R of each row."""
-    return jnp.sum(y**2, axis=1) + square**2 / 4 + 1
+    return (cross**2).sum(axis=1) + square**2 / 4 + 1
 
 
 def metric_params(
@@ -88,8 +92,7 @@ def metric_params(
     squares = {name: (signs * y**2).sum(axis=1) for name, y in mapped.items()}
     scale = 1 / max(np.mean(np.abs(np.concatenate(list(squares.values())))), 1e-30)
     need = [
-        float(np.max((scale * y**2).sum(axis=1) + (scale * squares[name]) ** 2 / 4 + 1))
-        for name, y in mapped.items()
+        float(reach(np.sqrt(scale) * y, scale * squares[name]).max()) for name, y in mapped.items()
     ]
     unused = rank - len(signs)
     params = {

@@ -27,18 +27,18 @@ class Bottleneck(nn.Module):
         width: channels inside; the output has `EXPANSION * width`.
         stride: of the 3x3 convolution and the shortcut.
         dtype: of the computation.
-        form: see `dmcf_jax.models.convolution.convolve`.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
     """
 
     width: int
     stride: int = 1
     dtype: Any = jnp.float32
-    form: str = "library"
+    conv_impl: str = "xla"
 
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"], train: bool) -> Float[Array, "n y x o"]:
         """Return the block's output, after its last ReLU."""
-        conv = partial(Conv, dtype=self.dtype, form=self.form)
+        conv = partial(Conv, dtype=self.dtype, conv_impl=self.conv_impl)
         norm = partial(BatchNorm, train, self.dtype)
         y = nn.relu(norm(name="bn1")(conv(self.width, 1, name="conv1")(x)))
         y = nn.relu(norm(name="bn2")(conv(self.width, 3, self.stride, name="conv2")(y)))
@@ -58,7 +58,7 @@ class ResNet(nn.Module):
         last_stride: of layer4, 2 as published or 1.
         parts: consecutive names out of `STAGES`, what this module holds.
         dtype: of the computation; parameters are float32.
-        form: see `dmcf_jax.models.convolution.convolve`.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         remat: recompute each block in the backward pass instead of keeping its activations.
     """
 
@@ -67,7 +67,7 @@ class ResNet(nn.Module):
     last_stride: int = 2
     parts: tuple[str, ...] = STAGES
     dtype: Any = jnp.float32
-    form: str = "library"
+    conv_impl: str = "xla"
     remat: bool = False
 
     @nn.compact
@@ -86,9 +86,9 @@ class ResNet(nn.Module):
         return outputs
 
     def _stem(self, x, train):
-        x = Conv(self.width, 7, 2, self.dtype, self.form, name="conv1")(x)
+        x = Conv(self.width, 7, 2, self.dtype, self.conv_impl, name="conv1")(x)
         x = nn.relu(BatchNorm(train, self.dtype, name="bn1")(x))
-        return max_pool_3x3(x, self.form)
+        return max_pool_3x3(x, self.conv_impl)
 
     def _stage(self, part, x, train):
         index = STAGES.index(part) - 1
@@ -97,7 +97,7 @@ class ResNet(nn.Module):
         for number in range(self.stage_sizes[index]):
             stride = first_stride if number == 0 else 1
             block = block_class(
-                self.width * 2**index, stride, self.dtype, self.form, name=f"{part}_{number}"
+                self.width * 2**index, stride, self.dtype, self.conv_impl, name=f"{part}_{number}"
             )
             x = block(x, train)
         return x

@@ -66,8 +66,8 @@ def add_pictures(
 def _remove_other(beside: Path, more: ImageList, model: FeatureExtractor) -> None:
     """Remove what an interrupted call began for other pictures than are new now."""
     begun = read_manifest(beside)
-    same = begun and begun["model"]["fingerprint"] == model.fingerprint
-    if not same or begun["images"]["sha256"] != more.digest():
+    now = model.fingerprint, more.digest()
+    if begun is None or (begun["model"]["fingerprint"], begun["images"]["sha256"]) != now:
         shutil.rmtree(beside, ignore_errors=True)
 
 

@@ -15,6 +15,6 @@ def run_folder(workdir: Path, row: str, trial: int | None, seed: int) -> Path:
 def runs_of(workdir: str | Path) -> dict[str, list[Path]]:
     """Return the runs found in an experiment's folder, by row, whether finished or not."""
     found: dict[str, list[Path]] = {}
-    for config in sorted(Path(workdir).glob("*/*seed_*/config.json")):
-        found.setdefault(config.parent.parent.name, []).append(config.parent)
+    for file in sorted(Path(workdir).glob("*/*seed_*/config.json")):
+        found.setdefault(file.parent.parent.name, []).append(file.parent)
     return found

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flax import linen as nn
@@ -21,6 +21,24 @@ from dmcf_jax.runs.data_record import wide_range_of
 from dmcf_jax.runs.folder import read_json, restore_config
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.runtime.paths import local_path
+
+
+class EmbedSettings(NamedTuple):
+    """How a run turns images into embeddings.
+
+    Attributes:
+        size: height and width of the network's input.
+        filter: of resizing: 'lanczos', 'bicubic' or 'bilinear'.
+        form: how pixels become the network's input.
+        flip: also embed the mirror images.
+        batch_size: images at once.
+    """
+
+    size: tuple[int, int]
+    filter: str
+    form: InputForm
+    flip: bool
+    batch_size: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +67,14 @@ class TrainedModel:
         limits = {"data.wide_limits": list(self.wide_range or ())} if measured else {}
         return flatten(self.config) | limits
 
+    @property
+    def settings(self) -> EmbedSettings:
+        """How the run's config embeds."""
+        data, evaluation = self.config.data, self.config.evaluation
+        form = input_form(self.config)
+        size = tuple(data.size)
+        return EmbedSettings(size, data.filter, form, evaluation.flip, evaluation.batch_size)
+
     def embed(
         self,
         store: ImageStore,
@@ -61,10 +87,10 @@ class TrainedModel:
             flip: also embed the mirror images; None takes the config's setting.
             progress: called with (batches done, all batches).
         """
-        settings = self.config.evaluation
+        settings = self.settings
         flip = settings.flip if flip is None else flip
-        form = input_form(self.config)
-        embed = embedder_of(self.model, settings.batch_size, flip, form)  # pyright: ignore
+        # flax modules are hashable, which type checkers do not see.
+        embed = embedder_of(self.model, settings.batch_size, flip, settings.form)  # pyright: ignore
         return embed(self.variables, store.images, store.modality, progress)
 
 

@@ -1,15 +1,13 @@
 """Classifiers that start where the network already sees each person, instead of at random."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Float, Int
-from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, input_form
 from dmcf_jax.data.identity_sampler import IdentityTable
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.methods.embedder import Embedder
@@ -20,30 +18,25 @@ IMAGES_EACH = 4  # of a person and modality: enough for a mean, and embedded in 
 
 
 def start_at_means(
-    config: ConfigDict,
-    built: Built,
-    state: TrainState,
-    store: ImageStore,
-    table: IdentityTable,
-    mesh: Mesh,
+    model: Any, embed: Embedder, state: TrainState, store: ImageStore, table: IdentityTable
 ) -> TrainState:
     """Return `state` with each class's column of every classifier at the class's mean direction.
 
     Fresh columns point anywhere: a pretrained network would first have to unlearn what they say.
 
     Args:
+        model: a network with `features`, each with a head `heads_<name>`.
         state: before step 0, with pretrained streams and reductions.
         store: the training images.
         table: rows of `store` by class.
     """
     rows = first_rows(table)
-    embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
     variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
     chosen = store.select(np.isin(np.arange(len(store)), rows))
     found = embed(variables, chosen.images, chosen.modality)
     embeddings = np.zeros((len(store), found.shape[1]), np.float32)
     embeddings[np.sort(rows.ravel())] = found
-    heads = [f"heads_{feature.name}" for feature in built.model.features]
+    heads = [f"heads_{feature.name}" for feature in model.features]
     kernels = split_by_feature(class_means(embeddings, rows), state.params, heads)
     log(f"the classifiers start at the means of {rows.size} training images")
     return dataclasses.replace(state, params=with_kernels(state.params, kernels))

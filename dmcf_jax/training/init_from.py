@@ -14,6 +14,7 @@ from dmcf_jax.models.tree_paths import leaves_by_path, tree_of
 from dmcf_jax.runs.data_record import read_record
 from dmcf_jax.runs.load import load_trained
 from dmcf_jax.runtime.paths import local_path
+from dmcf_jax.weights.misfits import misfits
 
 _CLASSIFIER = re.compile(r"params/heads_[GR]\d+/classifier/(kernel|bias)")
 
@@ -48,7 +49,14 @@ def start_from(
         and (others or expected.get(name, value.shape) != value.shape)
     }
     taken = {name: value for name, value in named.items() if name not in dropped}
-    _refuse_misfits(path, taken, {k: v for k, v in expected.items() if k not in dropped})
+    needed = {name: shape for name, shape in expected.items() if name not in dropped}
+    if problems := misfits({name: value.shape for name, value in taken.items()}, needed):
+        raise UserError.listing(
+            f"init_from: {path} is another network:",
+            problems,
+            "Give this run the model fields of that one, or leave init_from empty.",
+            at_most=12,
+        )
     notes = [
         f"{name.split('/')[1]}: its classifier starts fresh, for {expected[name][-1]} identities "
         f"instead of {value.shape[-1]}{' other ones' if others else ''}"
@@ -85,21 +93,3 @@ def _is_stablehlo(path):
         return False
     with zipfile.ZipFile(path) as archive:
         return "weights.safetensors" in archive.namelist()
-
-
-def _refuse_misfits(path, found, expected):
-    problems = [f"missing: {name}" for name in expected if name not in found]
-    problems += [f"unknown: {name}" for name in found if name not in expected]
-    problems += [
-        f"wrong shape: {name} is {tuple(found[name].shape)}, expected {tuple(shape)}"
-        for name, shape in expected.items()
-        if name in found and tuple(found[name].shape) != tuple(shape)
-    ]
-    if problems:
-        left = len(problems) - 12
-        shown = problems if left <= 0 else [*problems[:12], f"... and {left} more"]
-        raise UserError.listing(
-            f"init_from: {path} is another network:",
-            shown,
-            "Give this run the model fields of that one, or leave init_from empty.",
-        )

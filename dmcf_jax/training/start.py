@@ -48,14 +48,14 @@ def start_state(
         fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
         return built.make_state(overlay(fresh, given))
 
-    given = _given_weights(config, shapes, people)
+    given = _given_weights(config, built, shapes, people)
     normals = draw_normals(shapes, key, everywhere)
     return jax.jit(create, out_shardings=everywhere)(normals, given)
 
 
 def start_variables(config: ConfigDict, built: Built) -> dict:
     """Return the variables that a new run starts from: given weights, the rest random."""
-    given = _given_weights(config, built.variable_shapes())
+    given = _given_weights(config, built, built.variable_shapes())
     return overlay(built.random_variables(config.seed), given)
 
 
@@ -67,13 +67,17 @@ def packaged_model() -> TrainedModel:
     return TrainedModel(config, built.model, variables, 0, "the weights in the package")
 
 
-def _given_weights(config: ConfigDict, shapes: dict, people: Sequence[str] | None = None) -> dict:
+def _given_weights(
+    config: ConfigDict, built: Built, shapes: dict, people: Sequence[str] | None = None
+) -> dict:
     """Return the variables that do not start at random: a part of a tree like `shapes`."""
     if config.init_from:
         given, notes = start_from(shapes, config.init_from, people)
         for note in [f"starting from the weights of {config.init_from}", *notes]:
             log(note)
         return given
+    if not built.method.trained:
+        return {}
     if not config.model.pretrained:
         log("NOTE: both streams start at random weights (model.pretrained is empty).")
         return {}

@@ -8,7 +8,7 @@ from dmcf_jax.config.build import Built
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods.train_state import TrainState
-from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
+from dmcf_jax.modality import MODALITIES
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.summary import summary_lines, write_summary
@@ -68,7 +68,7 @@ def sample_people(config: ConfigDict, groups: dict[str, ImageStore]) -> dict[str
     Who they are depends on the config's seed alone. Groups of fewer than two people in both
     modalities are left out; {} where `train.summary_people` is 0.
     """
-    people = {name: _in_both(store) for name, store in groups.items()}
+    people = {name: store.people_in_both() for name, store in groups.items()}
     people = {name: found for name, found in people.items() if len(found) > 1}
     count = min([config.train.summary_people, *map(len, people.values())])
     if count < 2:
@@ -78,11 +78,6 @@ def sample_people(config: ConfigDict, groups: dict[str, ImageStore]) -> dict[str
         name: _few_images(groups[name], np.asarray(jax.random.permutation(key, found))[:count])
         for name, found in people.items()
     }
-
-
-def _in_both(store: ImageStore) -> np.ndarray:
-    visible, infrared = (store.identity[store.modality == m] for m in (VISIBLE, INFRARED))
-    return np.intersect1d(visible, infrared)
 
 
 def _few_images(store: ImageStore, people: np.ndarray) -> ImageStore:

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 
 import jax
-from flax import linen as nn
-from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import input_form, load_split
+from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
@@ -21,12 +19,11 @@ DIRECTIONS = ("plain/visible-to-infrared", "plain/infrared-to-visible")
 Score = Callable[[TrainState, ImageStore], dict[str, float]]
 
 
-def make_score(config: ConfigDict, model: nn.Module, mesh: Mesh) -> Score:
+def make_score(embed: Embedder) -> Score:
     """Return (state, images) -> {'rank-1', 'mAP', 'mINP'}, fractions, the mean of both directions.
 
     It compiles with its first images.
     """
-    embed = Embedder(model, mesh, config.evaluation.batch_size, form=input_form(config))
     protocols = [find_protocol(name) for name in DIRECTIONS]
 
     def score(state: TrainState, store: ImageStore) -> dict[str, float]:

@@ -39,13 +39,13 @@ def load_resnet(
         UserError: the file cannot be read, or lists all missing, unknown and wrongly shaped
             tensors.
     """
+    tensors = _without_prefix(read_weights(path), path)
     dtype = jnp.dtype("float32")
     model = ResNet(stage_sizes=tuple(stage_sizes), width=width, parts=parts, dtype=dtype)
     image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
     expected = torch_shapes(
         jax.eval_shape(lambda x: model.init(jax.random.key(0), x, False), image)
     )
-    tensors = _without_prefix(read_weights(path), path)
     used = {name: value for name, value in tensors.items() if not IGNORED.fullmatch(name)}
     _refuse_misfits(path, {name: value.shape for name, value in used.items()}, expected)
     return from_torch(used)

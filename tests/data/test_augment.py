@@ -4,11 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.data.augment import Augmentation, augment
 from dmcf_jax.data.prepare_input import normalise
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+# Compiled once for each choice of settings: eager, each primitive would be compiled on its own.
+augmented = jax.jit(augment, static_argnums=(2, 3))
 
 
 def random_images(seed, lowest, shape):
@@ -35,7 +40,7 @@ def test_normalise_is_the_imagenet_formula():
     np.testing.assert_allclose(normalise(images), literal_normalise(np.asarray(images)), atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
+@MODES
 def test_results_are_padded_crops_and_their_mirror_images(mode):
     images = random_images(1, 1, (40, 6, 5, 3))
     results = mode(lambda k, i: augment(k, i, "visible", Augmentation(pad=1, flip=0.5)))(
@@ -58,14 +63,14 @@ def test_results_are_padded_crops_and_their_mirror_images(mode):
 def test_flip_is_a_probability(flip, mirrored):
     images = random_images(2, 0, (8, 4, 4, 3))
     expected = images[:, :, ::-1] if mirrored else images
-    result = augment(jax.random.key(0), images, "visible", Augmentation(flip=flip))
+    result = augmented(jax.random.key(0), images, "visible", Augmentation(flip=flip))
     np.testing.assert_allclose(result, literal_normalise(np.asarray(expected)), atol=1e-5)
 
 
 def test_the_edge_is_repeated_where_it_is_asked_for():
     images = random_images(3, 0, (30, 4, 4, 3))
     settings = Augmentation(pad=2, pad_mode="edge")
-    results = augment(jax.random.key(0), images, "infrared", settings)
+    results = augmented(jax.random.key(0), images, "infrared", settings)
     for image, result in zip(np.asarray(images), np.asarray(results), strict=True):
         padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), "edge")
         crops = [padded[y : y + 4, x : x + 4] for y in range(5) for x in range(5)]
@@ -76,17 +81,17 @@ def test_what_is_off_leaves_the_input_as_it_was():
     images = random_images(4, 0, (6, 8, 6, 3))
     plain, key = Augmentation(pad=1, flip=0.5), jax.random.key(0)
     never = plain._replace(channel_exchange=1e-9, random_grey=1e-9, invert=1e-9, erase=1e-9)
-    results = [np.asarray(augment(key, images, "visible", each)) for each in (plain, never)]
+    results = [np.asarray(augmented(key, images, "visible", each)) for each in (plain, never)]
     np.testing.assert_allclose(*results, atol=1e-5)
 
 
 def test_colours_are_taken_from_visible_images_only():
     images, key = random_images(5, 0, (4, 4, 4, 3)), jax.random.key(0)
     for settings in (Augmentation(channel_exchange=1.0), Augmentation(random_grey=1.0)):
-        visible = np.asarray(augment(key, images, "visible", settings))
+        visible = np.asarray(augmented(key, images, "visible", settings))
         back = visible * DEVIATION + MEAN
         np.testing.assert_allclose(back, np.repeat(back[..., :1], 3, -1), atol=1e-5)
-        infrared = augment(key, images, "infrared", settings)
+        infrared = augmented(key, images, "infrared", settings)
         np.testing.assert_allclose(infrared, literal_normalise(np.asarray(images)), atol=1e-5)
 
 
@@ -94,7 +99,7 @@ def test_each_change_keeps_its_numbers_when_another_is_switched_on():
     images, key = random_images(6, 0, (50, 4, 4, 3)), jax.random.key(3)
     one, both = Augmentation(invert=0.5), Augmentation(invert=0.5, random_grey=1e-9)
     np.testing.assert_array_equal(
-        augment(key, images, "visible", one), augment(key, images, "visible", both)
+        augmented(key, images, "visible", one), augmented(key, images, "visible", both)
     )
-    modalities = [augment(key, images, m, one) for m in ("visible", "infrared")]
+    modalities = [augmented(key, images, m, one) for m in ("visible", "infrared")]
     np.testing.assert_array_equal(*modalities)  # of one key; the step gives each its own

@@ -4,12 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.data.erase import ATTEMPTS, COLUMNS, erase, rectangle
 
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 MEAN = 255 * np.array([0.485, 0.456, 0.406])
 AREA = (0.02, 0.4)
+
+
+erased = jax.jit(erase, static_argnums=(2, 3, 4))
 
 
 def draws(count):
@@ -46,7 +49,7 @@ def test_erasing_is_a_loop(mode, fill):
 def test_rectangles_over_many_draws():
     height, width, count = 96, 48, 10_000
     draw = jnp.asarray(draws(count)[:, 2:].reshape(count, ATTEMPTS, 4))
-    boxes = np.asarray(jax.vmap(lambda d: rectangle(d, height, width, (0.02, 0.1)))(draw))
+    boxes = np.asarray(jax.jit(jax.vmap(lambda d: rectangle(d, height, width, (0.02, 0.1))))(draw))
     top, left, high, wide = boxes.T
     assert (high > 0).all()
     # Rectangles of at most a tenth of the image nearly always fit at once: nothing is redrawn,
@@ -65,7 +68,7 @@ def test_rectangles_over_many_draws():
 def test_the_share_of_erased_images_is_the_probability():
     count = 10_000
     images = jnp.full((count, 16, 8, 3), 7.0, jnp.float32)
-    found = np.asarray(erase(images, jnp.asarray(draws(count)), 0.3, AREA, "mean"))
+    found = np.asarray(erased(images, jnp.asarray(draws(count)), 0.3, AREA, "mean"))
     changed = (found != 7.0).any(axis=(1, 2, 3))
     assert changed.mean() == pytest.approx(0.3, abs=0.02)
 
@@ -74,4 +77,4 @@ def test_an_image_for_which_no_rectangle_fits_is_left_alone():
     images = jnp.ones((2, 4, 40, 3), jnp.float32)
     draw = np.full((2, COLUMNS), 0.999, np.float32)
     draw[:, 0] = 0.0
-    np.testing.assert_array_equal(erase(images, jnp.asarray(draw), 1.0, AREA, "mean"), images)
+    np.testing.assert_array_equal(erased(images, jnp.asarray(draw), 1.0, AREA, "mean"), images)

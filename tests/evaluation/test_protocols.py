@@ -12,7 +12,6 @@ from support.literal_evaluation import cosine_distances, evaluate
 from support.sysu_mm01_counts import COUNTS
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.evaluation import evaluate_protocol as module
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.galleries import hash_paths
 from dmcf_jax.evaluation.permutations import find_permutations, read_permutations
@@ -42,14 +41,24 @@ def images(items):
     return Images(*(np.array(column) for column in zip(*items, strict=True)))
 
 
-@pytest.fixture(scope="module")
-def sysu():
+def sysu_images(identities):
     return images(
         (identity, camera, int(camera in (3, 6)), f"cam{camera}/{identity:04d}/{n:04d}.jpg")
-        for identity, counts in COUNTS.items()
-        for camera, count in enumerate(counts, start=1)
+        for identity in identities
+        for camera, count in enumerate(COUNTS[identity], start=1)
         for n in range(1, count + 1)
     )
+
+
+@pytest.fixture(scope="module")
+def sysu():
+    return sysu_images(COUNTS)
+
+
+@pytest.fixture(scope="module")
+def sysu_part():
+    """Every fourth identity: as much as a comparison of metrics needs."""
+    return sysu_images(sorted(COUNTS)[::4])
 
 
 def llcm(seed=0):
@@ -192,11 +201,15 @@ def test_sysu_queries_are_all_infrared_images_in_order(sysu):
 
 @pytest.mark.parametrize(("mode", "valid"), (("all", 3803), ("indoor", 2208)))
 def test_sysu_counts_of_valid_queries_are_the_published_ones(sysu, mode, valid):
-    embeddings = np.random.default_rng(0).standard_normal((len(sysu.path), 8)).astype(np.float32)
+    embeddings = random_embeddings(0, len(sysu.path), 8)
     protocol = find_protocol(f"sysu_mm01/{mode}/single/python-seeded")
     result = evaluate_one(protocol, embeddings, sysu, trials=1)
     assert result.trials[0].metrics.queries == 3803
     assert result.trials[0].metrics.valid_queries == valid
+
+
+def random_embeddings(seed, rows, width):
+    return np.random.default_rng(seed).standard_normal((rows, width)).astype(np.float32)
 
 
 def evaluate_one(protocol, embeddings, metadata, trials=None, **options):
@@ -226,13 +239,13 @@ def assert_metrics(metrics, truth):
 
 
 @pytest.mark.parametrize("name", [p.name for p in list_protocols() if p.dataset == "sysu_mm01"])
-def test_sysu_metrics_agree_with_the_literal_loop(sysu, permutation_file, name):
-    embeddings = np.random.default_rng(5).standard_normal((len(sysu.path), 24)).astype(np.float32)
+def test_sysu_metrics_agree_with_the_literal_loop(sysu_part, permutation_file, name):
+    embeddings = random_embeddings(5, len(sysu_part.path), 24)
     protocol = find_protocol(name)
     permutations = read_permutations(permutation_file[0])
-    result = evaluate_one(protocol, embeddings, sysu, permutations=permutations, trials=5)
+    result = evaluate_one(protocol, embeddings, sysu_part, permutations=permutations, trials=5)
     assert result.trials[4].trial == 4
-    truth = literal(protocol, sysu, embeddings, 4, permutations)
+    truth = literal(protocol, sysu_part, embeddings, 4, permutations)
     assert_metrics(result.trials[4].metrics, truth)
 
 
@@ -249,8 +262,7 @@ def two_modalities(seed=0, identities=15):
 @pytest.mark.parametrize("name", [p.name for p in list_protocols() if p.dataset != "sysu_mm01"])
 def test_other_metrics_agree_with_the_literal_loop(name):
     metadata = llcm() if name.startswith("llcm") else two_modalities()
-    embeddings = np.random.default_rng(6).standard_normal((len(metadata.path), 10))
-    embeddings = embeddings.astype(np.float32)
+    embeddings = random_embeddings(6, len(metadata.path), 10)
     protocol = find_protocol(name)
     result = evaluate_one(protocol, embeddings, metadata)
     assert len(result.trials) == protocol.trials
@@ -259,13 +271,12 @@ def test_other_metrics_agree_with_the_literal_loop(name):
         assert_metrics(trial.metrics, truth)
 
 
-def test_shared_distances_change_no_bit(sysu, monkeypatch):
-    embeddings = np.random.default_rng(7).standard_normal((len(sysu.path), 40)).astype(np.float32)
+def test_shared_distances_change_no_bit(sysu_part):
+    embeddings = random_embeddings(7, len(sysu_part.path), 40)
     names = [f"sysu_mm01/{mode}/multi/python-seeded" for mode in ("all", "indoor")]
     protocols = [dataclasses.replace(find_protocol(name), trials=2) for name in names]
-    shared = evaluate_protocols(protocols, embeddings, sysu)
-    monkeypatch.setattr(module, "MATRIX_BYTES", 0)
-    streamed = evaluate_protocols(protocols, embeddings, sysu)
+    shared = evaluate_protocols(protocols, embeddings, sysu_part)
+    streamed = evaluate_protocols(protocols, embeddings, sysu_part, matrix_bytes=0)
     for one, other in zip(shared, streamed, strict=True):
         for a, b in zip(one.trials, other.trials, strict=True):
             np.testing.assert_array_equal(a.metrics.cmc, b.metrics.cmc)
@@ -273,12 +284,13 @@ def test_shared_distances_change_no_bit(sysu, monkeypatch):
             assert a.gallery_hash == b.gallery_hash
 
 
+@pytest.mark.slow
 def test_options_are_named_in_the_result():
     metadata = two_modalities()
-    embeddings = np.random.default_rng(6).standard_normal((len(metadata.path), 10))
+    embeddings = random_embeddings(6, len(metadata.path), 10)
     result = evaluate_one(
         find_protocol("plain/infrared-to-visible"),
-        embeddings.astype(np.float32),
+        embeddings,
         metadata,
         reranking=KReciprocal(),
         query_expansion=QueryExpansion(),

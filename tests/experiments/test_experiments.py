@@ -133,6 +133,18 @@ def test_slots_share_cores_and_devices_without_overlap():
     assert runner.devices_of(0, 2, {}) == {}
 
 
+def test_a_run_that_another_process_has_finished_ends_without_a_process(tmp_path):
+    (run,) = plan(2, "regdb", tmp_path, rows=["no_mtl"], trials=[1], settings=["train.steps=4"])
+    (run.folder / "checkpoints/4").mkdir(parents=True)
+    for protocol in run.protocols():
+        result_file(run, protocol).parent.mkdir(parents=True, exist_ok=True)
+        result_file(run, protocol).write_text(json.dumps({"checkpoint": {"step": 4}}))
+    job = runner.Job(run, 0, 1, tmp_path / "logs")
+    assert job.ended() and job.problem is None
+    job.stop()  # nothing to stop
+    assert not (tmp_path / "logs").exists()
+
+
 # Results written by hand; the cells are computed from them independently.
 
 

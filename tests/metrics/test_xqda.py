@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.metrics.as_euclidean import fit_as_euclidean
 from dmcf_jax.metrics.xqda import difference_covariances, fit_xqda
 
 LABELS = np.array([0, 0, 1, 2, 2, 2]), np.array([2, 0, 1, 1, 0, 4])
@@ -59,18 +58,17 @@ def test_long_rows_give_the_same_distances_in_the_basis_of_the_rows():
     assert found == pytest.approx(literal_distance(x, z, gap), rel=1e-6)
 
 
-def test_its_euclidean_vectors_have_its_distances():
+def test_its_factors_have_its_distances():
     draw = np.random.default_rng(1)
     x, z = draw.normal(size=(2, 6, 4)) * [10, 1, 1, 0.1]
     x = x @ np.linalg.qr(draw.normal(size=(4, 4)))[0]
     fitted = fit_xqda(x, z, *LABELS)
     assert np.linalg.eigvalsh(fitted.metric).min() < 0  # indefinite, or it would prove little
-    exact = fit_as_euclidean(fitted.visible(x), fitted.infrared(z))
-    e_x, e_z = exact.visible(*fitted.visible(x))[0], exact.infrared(*fitted.infrared(z))[0]
     full = fitted.projection @ fitted.metric @ fitted.projection.T
+    one_map, signs = fitted.factors()
     for i, j in [(0, 0), (3, 5), (5, 1)]:
-        found = ((e_x[i] - e_z[j]) ** 2).sum() - 2 * exact.offset
-        assert found == pytest.approx((x[i] - z[j]) @ full @ (x[i] - z[j]), abs=1e-9)
+        expected = (x[i] - z[j]) @ full @ (x[i] - z[j])
+        assert (signs * ((x[i] - z[j]) @ one_map) ** 2).sum() == pytest.approx(expected)
 
 
 def test_one_direction_stays_where_none_tells_people_apart():

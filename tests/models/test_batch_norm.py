@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from support.tiers import MODES
 
 from dmcf_jax.models.batch_norm import EPSILON, MOMENTUM, BatchNorm
-
-MODES = pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
 
 
 def maps(shape=(4, 6, 3, 5)):

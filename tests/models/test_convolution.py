@@ -1,4 +1,4 @@
-"""Convolution and pooling in every form against literal NumPy loops, values and gradients."""
+"""Both implementations of convolution and pooling against literal loops, values and gradients."""
 
 from functools import partial
 
@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.models.convolution import DEEP, WINOGRAD, convolve, max_pool_3x3
 
-FORMS = ("library", "product")
+CONV_IMPLS = ("xla", "matmul")
 
 
 def literal_convolution(x, kernel, stride):
@@ -39,14 +40,14 @@ def literal_max_pool(x):
     )
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("conv_impl", CONV_IMPLS)
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (7, 2)])
 @pytest.mark.parametrize("shape", [(9, 6), (4, 5)])
-def test_convolve_equals_a_literal_loop(form, size, stride, shape):
+def test_convolve_equals_a_literal_loop(conv_impl, size, stride, shape):
     generator = np.random.default_rng(size)
     x = generator.normal(size=(2, *shape, 3)).astype(np.float32)
     kernel = generator.normal(size=(size, size, 3, 4)).astype(np.float32)
-    result = jax.jit(convolve, static_argnums=(2, 3))(x, kernel, stride, form)
+    result = jax.jit(convolve, static_argnums=(2, 3))(x, kernel, stride, conv_impl)
     np.testing.assert_allclose(result, literal_convolution(x, kernel, stride), atol=2e-5)
 
 
@@ -55,55 +56,59 @@ def test_convolve_equals_a_literal_loop(form, size, stride, shape):
 @pytest.mark.parametrize("channels", [WINOGRAD, DEEP])
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
 @pytest.mark.parametrize("shape", [(9, 6), (4, 5), (1, 1)])
-def test_forms_for_wide_maps_are_equal(call, channels, size, stride, shape):
+def test_implementations_for_wide_maps_are_equal(call, channels, size, stride, shape):
     generator = np.random.default_rng(3)
     x = jnp.asarray(generator.normal(size=(2, *shape, channels)), jnp.float32)
     kernel = generator.normal(size=(size, size, channels, 5)) / np.sqrt(size * size * channels)
     kernel = jnp.asarray(kernel, jnp.float32)
-    library, product = (call(x, kernel, stride, form) for form in FORMS)
-    np.testing.assert_allclose(product, library, rtol=2e-5, atol=2e-5)
+    xla, matmul = (call(x, kernel, stride, conv_impl) for conv_impl in CONV_IMPLS)
+    np.testing.assert_allclose(matmul, xla, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
-def test_forms_have_equal_gradients_where_one_is_winograds(mode):
+@MODES
+def test_implementations_have_equal_gradients_where_one_is_winograds(mode):
     generator = np.random.default_rng(4)
     x = jnp.asarray(generator.normal(size=(2, 5, 4, WINOGRAD)), jnp.float32)
     kernel = jnp.asarray(generator.normal(size=(3, 3, WINOGRAD, 5)) / 24, jnp.float32)
 
-    def value(form, x, kernel):
-        return jnp.sum(convolve(x, kernel, 1, form) ** 2)
+    def value(conv_impl, x, kernel):
+        return jnp.sum(convolve(x, kernel, 1, conv_impl) ** 2)
 
-    library, product = (mode(jax.grad(partial(value, form), (0, 1)))(x, kernel) for form in FORMS)
-    for a, b in zip(library, product, strict=True):
+    xla, matmul = (
+        mode(jax.grad(partial(value, conv_impl), (0, 1)))(x, kernel) for conv_impl in CONV_IMPLS
+    )
+    for a, b in zip(xla, matmul, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("conv_impl", CONV_IMPLS)
 @pytest.mark.parametrize("shape", [(8, 6), (9, 7), (5, 4)])
-def test_max_pool_equals_a_literal_loop(form, shape):
+def test_max_pool_equals_a_literal_loop(conv_impl, shape):
     x = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype(np.float32)
-    np.testing.assert_array_equal(max_pool_3x3(jnp.asarray(x), form), literal_max_pool(x))
+    np.testing.assert_array_equal(max_pool_3x3(jnp.asarray(x), conv_impl), literal_max_pool(x))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 6), (9, 7)])
-def test_forms_have_equal_gradients(shape):
+def test_implementations_have_equal_gradients(shape):
     generator = np.random.default_rng(1)
     x = jnp.asarray(generator.normal(size=(2, *shape, 3)), jnp.float32)
     for size, stride in [(1, 1), (1, 2), (3, 1), (3, 2), (7, 2)]:
         kernel = jnp.asarray(generator.normal(size=(size, size, 3, 4)), jnp.float32)
 
-        def value(form, x, kernel, stride=stride):
-            return jnp.sum(max_pool_3x3(convolve(x, kernel, stride, form), form) ** 2)
+        def value(conv_impl, x, kernel, stride=stride):
+            return jnp.sum(max_pool_3x3(convolve(x, kernel, stride, conv_impl), conv_impl) ** 2)
 
-        library, product = (jax.grad(value, (1, 2))(form, x, kernel) for form in FORMS)
-        for a, b in zip(library, product, strict=True):
+        xla, matmul = (jax.grad(value, (1, 2))(conv_impl, x, kernel) for conv_impl in CONV_IMPLS)
+        for a, b in zip(xla, matmul, strict=True):
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
 def test_max_pool_has_a_gradient_inside_jit():
     x = jnp.asarray(np.random.default_rng(2).normal(size=(1, 6, 4, 2)), jnp.float32)
-    gradients = [jax.jit(jax.grad(lambda x, f=f: jnp.sum(max_pool_3x3(x, f))))(x) for f in FORMS]
+    gradients = [
+        jax.jit(jax.grad(lambda x, f=f: jnp.sum(max_pool_3x3(x, f))))(x) for f in CONV_IMPLS
+    ]
     np.testing.assert_array_equal(*gradients)
     assert gradients[0].sum() == 3 * 2 * 2  # each of the 3 x 2 x 2 outputs has one source

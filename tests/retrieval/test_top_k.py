@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from support.literal_evaluation import unit
+from support.tiers import slow
 from support.toys import toy_model, truth, write_people
 from support.trees import noise, write_text
 
@@ -37,7 +38,7 @@ def full_sort(queries, gallery, k):
     return np.take_along_axis(scores, rows, 1), rows
 
 
-@pytest.mark.parametrize("devices", [1, 3, 8])
+@pytest.mark.parametrize("devices", [1, 3, *slow([8])])
 @pytest.mark.parametrize(
     ("gallery", "k", "block"), [(3000, 20, 256), (100, 150, 64), (513, 1, 512)]
 )

@@ -23,7 +23,7 @@ from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.weights.torch_names import from_torch, to_torch, torch_shapes
 
-FORMS = ("library", "product")
+CONV_IMPLS = ("xla", "matmul")
 LOSS = losses.LossSettings(network.MARGIN)
 FLOAT32 = jnp.dtype("float32")
 SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH, "dtype": FLOAT32}
@@ -45,8 +45,10 @@ def make_variables(shapes):
     return from_torch({name: network.tensor(name, shape) for name, shape in named.items()})
 
 
-def make_dmcf(form):
-    model = TwoStreams(network.IDENTITIES, **SIZES, embedding_dim=network.EMBEDDING_DIM, form=form)
+def make_dmcf(conv_impl):
+    model = TwoStreams(
+        network.IDENTITIES, **SIZES, embedding_dim=network.EMBEDDING_DIM, conv_impl=conv_impl
+    )
     return model, make_variables(variable_shapes(model, SIZE))
 
 
@@ -58,8 +60,8 @@ def batch(step):
     return PairBatch(*pair, jnp.array(network.LABELS, jnp.int32))
 
 
-def check_activations(form, mode, expected):
-    model = ResNet(**SIZES, form=form)
+def check_activations(conv_impl, mode, expected):
+    model = ResNet(**SIZES, conv_impl=conv_impl)
     images = jnp.asarray(network.normalise(network.images("visible 0", len(network.LABELS)))[:3])
     init = partial(model.init, train=False)
     variables = make_variables(jax.eval_shape(init, jax.random.key(0), images))
@@ -70,8 +72,8 @@ def check_activations(form, mode, expected):
         assert relative_error(found, theirs) < 1e-4, part
 
 
-def check_gradients(form, expected):
-    model, variables = make_dmcf(form)
+def check_gradients(conv_impl, expected):
+    model, variables = make_dmcf(conv_impl)
     terms = losses.loss_terms_of(model.features)
     visible, infrared, labels = batch(0)
 
@@ -92,8 +94,8 @@ def check_gradients(form, expected):
     assert error < 1e-3, name
 
 
-def check_five_steps(form, expected):
-    found_losses, found = five_steps(form)
+def check_five_steps(conv_impl, expected):
+    found_losses, found = five_steps(conv_impl)
     for step, loss in enumerate(found_losses):
         assert relative_error(loss, expected.pop(f"loss/{step}")) < 1e-3, step
     counts = {name: expected.pop(name) for name in list(expected) if name.startswith("count/")}
@@ -102,8 +104,8 @@ def check_five_steps(form, expected):
 
 
 @cache
-def five_steps(form):
-    model, variables = make_dmcf(form)
+def five_steps(conv_impl):
+    model, variables = make_dmcf(conv_impl)
     schedules = {group: optax.constant_schedule(rate) for group, rate in network.RATES.items()}
     start = network.WEIGHTING_STARTS_AT
     turns = {"log_variance": lambda step: step >= start}

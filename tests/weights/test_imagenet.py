@@ -4,6 +4,7 @@ Truth: the arrays that went into the files, which `support.torch_files` writes w
 Files of PyTorch itself are read in test_torch_live.py.
 """
 
+import functools
 import os
 import pickle
 
@@ -30,6 +31,7 @@ WRITERS = {
 }
 
 
+@functools.cache
 def shapes_of(stage_sizes=SIZES, width=WIDTH):
     model = ResNet(stage_sizes=stage_sizes, width=width, dtype=jnp.dtype("float32"))
     blank = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
@@ -96,7 +98,7 @@ def test_a_file_that_would_run_a_command_is_refused_by_name(tmp_path, layout):
 def test_an_unknown_class_is_refused_even_if_it_is_harmless(tmp_path):
     write_zip(tmp_path / "a.pth", resnet_tensors(), {"path": tmp_path})
     with pytest.raises(UserError, match="pathlib"):
-        load_resnet(tmp_path / "a.pth")
+        load_resnet(tmp_path / "a.pth", SIZES, WIDTH)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -126,11 +128,12 @@ def test_all_misfits_are_reported_at_once(tmp_path):
 
 
 def test_a_deeper_resnet_is_named_by_its_blocks(tmp_path):
-    write_zip(tmp_path / "resnet101.pth", resnet_tensors((3, 4, 23, 3), 1))
+    write_zip(tmp_path / "deeper.pth", resnet_tensors((2, 1, 4, 1)))
     with pytest.raises(UserError) as caught:
-        load_resnet(tmp_path / "resnet101.pth", width=1)
+        load_resnet(tmp_path / "deeper.pth", SIZES, WIDTH)
     assert caught.value.about[0] == "model.stage_sizes"
-    assert "(3, 4, 23, 3)" in str(caught.value.problems[0])
+    assert "(2, 1, 4, 1)" in str(caught.value.problems[0])
+    assert len(caught.value.problems) == 1 + 3 * 15  # three blocks of 15 tensors
     assert len(str(caught.value).splitlines()) < 15
 
 

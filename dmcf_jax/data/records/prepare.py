@@ -81,8 +81,15 @@ def prepare(
         listings = inspect_tree(chosen, root, todo)
         measures = _verify(chosen, root, listings, unofficial, progress)
         about = {"wide": measures.as_metadata(), "notes": measures.notes()}
-        options = dict(unofficial=unofficial, show=progress, metadata=about)
-        build(chosen, root, data_dir, listings, **options)
+        build(
+            chosen,
+            root,
+            data_dir,
+            listings,
+            unofficial=unofficial,
+            show=progress,
+            metadata=about,
+        )
         metadata |= {n: prepared.read_metadata(dataset, data_dir, n) for n in todo}
     return [Prepared(folders[n], n, metadata[n], n in todo) for n in trials]
 

@@ -14,8 +14,8 @@ from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.losses.triplet import (
     batch_hard_triplet,
     soft_margin_triplet,
-    weighted_triplet,
 )
+from dmcf_jax.methods.losses.weighted_triplet import weighted_triplet
 from dmcf_jax.methods.method import LossTerm
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.methods.network.two_streams import Outputs

@@ -15,7 +15,7 @@ def bilinear_terms(
     """Return C f, and |A f|^2 + 2 d.f, of one modality.
 
     S is the sum of both sides' second terms, less twice the product of the first, plus s. This is
-    what `metrics/as_euclidean.py` embeds, s added to one side.
+    what `dmcf_jax.models.cross_metric` makes unit vectors of.
 
     Args:
         outputs: [A f, C f, d.f] of each image, o = 2 r + 1.

@@ -1,4 +1,4 @@
-"""Losses of the distances between rows: the batch-hard triplet and its two soft relatives.
+"""Losses of the distances between rows: the batch-hard triplet and its soft form.
 
 Rows of both modalities count alike. An anchor without a row of another label in the batch adds
 nothing and is not counted.
@@ -54,27 +54,6 @@ def soft_margin_triplet(
     farthest, nearest = hardest(pairwise_distances(embeddings), labels)
     counted = jnp.isfinite(nearest)
     return _mean(jax.nn.softplus(farthest - jnp.where(counted, nearest, 0.0)), counted)
-
-
-def weighted_triplet(embeddings: Float[Array, "n d"], labels: Int[Array, " n"]) -> Float[Array, ""]:
-    """Return AGW's weighted regularised triplet loss (Ye et al., TPAMI 2021).
-
-    log(1 + exp(own - other)), where `own` is the mean distance to the rows of the same label (the
-    row itself among them), weighted by the softmax of the distances, and `other` that to all
-    others, weighted by the softmax of their negatives: soft versions of farthest and nearest.
-
-    Deviation: the authors' code multiplies by a mask within the softmax, so that its maximum is
-    taken over wrong entries and large distances underflow to weights of 0; entries that do not
-    count are left out here.
-    """
-    distances = pairwise_distances(embeddings)
-    same = same_label(labels)
-    counted = jnp.any(~same, axis=1)
-    # A row without others would have an empty softmax: it is given all, and not counted.
-    others = ~same | ~counted[:, None]
-    own = jnp.sum(jax.nn.softmax(distances, axis=1, where=same) * distances, axis=1)
-    other = jnp.sum(jax.nn.softmax(-distances, axis=1, where=others) * distances, axis=1)
-    return _mean(jax.nn.softplus(own - other), counted)
 
 
 def _mean(values: Float[Array, " n"], counted: Bool[Array, " n"]) -> Float[Array, ""]:

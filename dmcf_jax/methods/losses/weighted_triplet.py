@@ -31,6 +31,19 @@ def weighted_distances(
     return jnp.sum(own * distances, axis=1), jnp.sum(other * distances, axis=1), counted
 
 
+def weighted_triplet(embeddings: Float[Array, "n d"], labels: Int[Array, " n"]) -> Float[Array, ""]:
+    """Return AGW's weighted regularised triplet loss (Ye et al., TPAMI 2021).
+
+    log(1 + exp(own - other)) of the weighted distances, averaged over the rows that have both.
+
+    Deviation: the authors' code multiplies by a mask within the softmax, so that its maximum is
+    taken over wrong entries and large distances underflow to weights of 0; entries that do not
+    count are left out here.
+    """
+    own, other, counted = weighted_distances(embeddings, labels)
+    return mean_of(jax.nn.softplus(own - other), counted)
+
+
 def squared_difference_triplet(
     embeddings: Float[Array, "n d"], labels: Int[Array, " n"]
 ) -> Float[Array, ""]:

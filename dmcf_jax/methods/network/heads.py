@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from dmcf_jax.methods.losses.softmax import cosine_logits
 from dmcf_jax.models.batch_norm import BatchNorm
 
-HEADS = ("reduction", "linear_bn")
+HEADS = ("reduction", "linear_bn", "hidden")
 
 
 class Reduction(nn.Module):
@@ -60,9 +60,10 @@ class Head(nn.Module):
         identities: classes k.
         neck: of the reduction.
         softmax_scale: of cosine logits; 0 for a linear classifier.
-        kind: 'reduction', eq. 7; or 'linear_bn', the head of the field's early baselines: a linear
+        kind: 'reduction', eq. 7; 'linear_bn', the head of the field's early baselines: a linear
             layer with bias and batch norm make the embedding, and a leaky ReLU (slope 0.1) and
-            dropout stand between it and the classifier.
+            dropout stand between it and the classifier; or 'hidden': the pooled values are the
+            embedding, and a linear layer of size d and a ReLU are part of the classifier.
         dropout: share of values dropped there in training.
     """
 
@@ -75,9 +76,14 @@ class Head(nn.Module):
 
     def setup(self) -> None:
         """Make the reduction, if any, and the classifier."""
-        linear = self.kind == "linear_bn"
+        linear, size = self.kind == "linear_bn", self.embedding_dim
         neck = "batch_norm" if linear else self.neck
-        self.reduction = Reduction(self.embedding_dim, neck, linear) if self.embedding_dim else None
+        self.reduction = None
+        if size and self.kind == "hidden":
+            self.hidden = nn.Dense(size)
+        elif size:
+            self.reduction = Reduction(size, neck, linear)
+        self.drop = nn.Dropout(self.dropout)
         # PyTorch's own variance for a linear layer, 1 / (3 fan-in). The field's much smaller 0.001
         # leaves the start to the triplet losses alone, which then pull everything to one point.
         initialise = nn.initializers.variance_scaling(1 / 3, "fan_in", "normal")
@@ -96,5 +102,7 @@ class Head(nn.Module):
         embedding = self.embed(pooled, train)
         if self.kind == "reduction":
             return embedding, self.classifier(embedding)
-        entry = nn.Dropout(self.dropout)(nn.leaky_relu(embedding, 0.1), deterministic=not train)
+        if self.kind == "hidden":
+            return embedding, self.classifier(nn.relu(self.hidden(embedding)))
+        entry = self.drop(nn.leaky_relu(embedding, 0.1), deterministic=not train)
         return embedding, self.classifier(entry)

@@ -47,7 +47,7 @@ class TwoStreams(nn.Module):
             other way round, so that shared weights can tell them apart.
         weighted: whether the levels have learned weights (eq. 15).
         dtype: of the streams; pooled values, heads and losses are float32.
-        form: see `dmcf_jax.models.convolution.convolve`.
+        conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         remat: see `ResNet`.
     """
 
@@ -69,7 +69,7 @@ class TwoStreams(nn.Module):
     input: str = "three"
     weighted: bool = True
     dtype: Any = jnp.float32
-    form: str = "library"
+    conv_impl: str = "xla"
     remat: bool = False
 
     @property
@@ -96,7 +96,13 @@ class TwoStreams(nn.Module):
         if not parts:
             return None
         return ResNet(
-            self.stage_sizes, self.width, self.last_stride, parts, self.dtype, self.form, self.remat
+            self.stage_sizes,
+            self.width,
+            self.last_stride,
+            parts,
+            self.dtype,
+            self.conv_impl,
+            self.remat,
         )
 
     def _head(self, feature):

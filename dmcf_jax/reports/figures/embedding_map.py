@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import Problem
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, people_in_both, spread
+from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.plotting import (
     COLOURS,
     PALE,
@@ -43,7 +43,7 @@ def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
 def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
     """Draw up to `options.identities` people; colour and filling: person, marker: modality."""
     store = inputs.store
-    people = spread(people_in_both(store), options.identities)
+    people = spread(store.people_in_both(), options.identities)
     rows = rows_of(store, people)
     points = lay_out(inputs.embeddings[rows])
     figure = new_figure(7.4, 5.2)

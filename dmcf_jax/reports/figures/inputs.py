@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import load_split
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.published import COMPLETE
-from dmcf_jax.modality import INFRARED, VISIBLE
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.collection import runs_of
 from dmcf_jax.runs.data_record import metadata_of, refuse_changed_test, wide_range_of
@@ -121,12 +120,6 @@ class FigureInputs:
 def _by_number(run: Path) -> list[int]:
     """Return a sorting key of `trial_2_seed_0` that puts it before `trial_10_seed_0`."""
     return [int(number) for number in re.findall(r"\d+", run.name)]
-
-
-def people_in_both(store: ImageStore) -> Int[np.ndarray, " k"]:
-    """Return the identities that have images of both modalities, ascending."""
-    visible, infrared = (store.identity[store.modality == number] for number in (VISIBLE, INFRARED))
-    return np.intersect1d(visible, infrared)
 
 
 def spread(values: Sequence | np.ndarray, count: int) -> np.ndarray:

@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from dmcf_jax.config.build import input_form
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import prepare_input
 from dmcf_jax.methods.network.levels import levels_of
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.figures.inputs import people_in_both, spread
+from dmcf_jax.reports.figures.inputs import spread
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime import compiler_options
 
@@ -64,7 +63,7 @@ class LevelSimilarity:
 
 def choose_pairs(store: ImageStore, count: int = MEASURED) -> Pairs:
     """Return pairs of `count` people, evenly spread over the split; each person's first images."""
-    people = spread(people_in_both(store), count)
+    people = spread(store.people_in_both(), count)
     rows = [
         [np.flatnonzero((store.identity == p) & (store.modality == number))[0] for p in people]
         for number in range(len(MODALITIES))
@@ -96,7 +95,7 @@ def compare_levels(
 def maps_of(trained: TrainedModel, modality: str) -> Callable:
     """Return (variables, uint8 images [n h w 3]) -> float32 maps [n y x c] by level, compiled."""
     stages = {feature.level: feature.stage for feature in trained.model.features}
-    form = input_form(trained.config)
+    form = trained.settings.form
 
     def maps(variables: Mapping, images: UInt8[Array, "n h w 3"]) -> dict[str, Array]:
         inputs = prepare_input(images, form)

@@ -13,7 +13,6 @@ from dmcf_jax.modality import INFRARED, VISIBLE
 
 BINS = 4000  # each 0.0005 wide, which is the precision of medians and AUC
 LARGEST = 2.0  # cosine distance of opposite directions
-BLOCK = 256  # rows of the distance matrix at a time
 GROUPS = {
     "within visible": (VISIBLE, VISIBLE),
     "within infrared": (INFRARED, INFRARED),
@@ -62,28 +61,35 @@ def count_pairs(
     identity: Int[np.ndarray, " n"],
     modality: Int[np.ndarray, " n"],
     bins: int = BINS,
+    block: int = 256,
 ) -> dict[str, PairCounts]:
     """Return the counts of each of `GROUPS`; every unordered pair of two images counts once.
 
     Args:
         embeddings: of unit length.
         identity, modality: of each row.
+        block: rows of the distance matrix at a time.
     """
     rows = [np.flatnonzero(modality == number) for number in (VISIBLE, INFRARED)]
     return {
-        name: _count(embeddings, identity, rows[first], rows[second], bins)
+        name: _count(embeddings, identity, rows[first], rows[second], bins, block)
         for name, (first, second) in GROUPS.items()
     }
 
 
 def _count(
-    embeddings: np.ndarray, identity: np.ndarray, first: np.ndarray, second: np.ndarray, bins: int
+    embeddings: np.ndarray,
+    identity: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    bins: int,
+    block: int,
 ) -> PairCounts:
     """Return the counts of the pairs of a row out of `first` and a row out of `second`."""
     counts = np.zeros((2, bins), np.int64)
     within = first is second  # one modality: count each pair once, and no image with itself
-    for start in range(0, len(first), BLOCK):
-        rows = first[start : start + BLOCK]
+    for start in range(0, len(first), block):
+        rows = first[start : start + block]
         columns = second[start:] if within else second
         distances = 1 - embeddings[rows] @ embeddings[columns].T  # [block columns]
         same = identity[rows][:, None] == identity[columns][None, :]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
-from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.errors import Problem, UserError
@@ -115,7 +114,7 @@ def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
     right.set_ylabel("weight 1/(2σ²) of the level's loss, eq. 15 (no unit)")
     for axes in (left, right):
         _mark_start(axes, weighting_start(config))
-    caption(figure, _caption(sigmas, config))
+    caption(figure, _caption(sigmas, config.train.steps))
     return save(figure, out, "figure_6_sigma", _tables(sigmas, inputs.runs, published))
 
 
@@ -159,15 +158,15 @@ def _spelled(ratio: Sequence[float] | np.ndarray) -> str:
     return " : ".join(f"{value:.3g}" for value in ratio)
 
 
-def _caption(sigmas: Sigmas, config: ConfigDict) -> str:
+def _caption(sigmas: Sigmas, steps: int) -> str:
     parts = []
     if (runs := len(sigmas.values)) > 1:
         parts.append(
             f"Mean of {runs} runs ± one standard deviation (divisor n - 1).  The ratio is the mean "
             "of the runs' ratios."
         )
-    if (last := int(sigmas.steps[-1])) < config.train.steps:
-        parts.append(f"Training is at step {last} of {config.train.steps}.")
+    if (last := int(sigmas.steps[-1])) < steps:
+        parts.append(f"Training is at step {last} of {steps}.")
     return "  ".join(parts)
 
 

@@ -15,6 +15,7 @@ def shares(total, first, identities):
     return {first + n: len(part) for n, part in enumerate(parts)}
 
 
+@pytest.mark.slow
 def test_published_counts_are_accepted(tmp_path, monkeypatch):
     names = NamesOnly(tmp_path)
     write_llcm(

@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.dmcf.losses import loss_terms_of
 from dmcf_jax.methods.network.levels import features_of
-
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 
 
 @MODES

@@ -4,15 +4,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import slow
 
 from dmcf_jax.configs import default
 from dmcf_jax.methods.network.interleave import interleave
 from dmcf_jax.methods.network.pool import pool
 from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
-from dmcf_jax.models.parameter_table import count
 from dmcf_jax.models.resnet import ResNet
+from dmcf_jax.models.tree_paths import count
 
+OTHERS = [name for name in default.VARIANTS if name not in ("dcf", "feature_2_4")]
 SMALL = dict(identities=5, stage_sizes=(1, 1, 1, 1), width=4, embedding_dim=8)
 SIZE = (96, 48)
 RESNET_50 = 23_508_032  # torchvision's, without the classifier
@@ -51,7 +53,7 @@ def test_resnet_50_has_torchvisions_parameters_stage_by_stage():
         assert count(blocks) == STAGES_OF_RESNET_50[stage]
 
 
-@pytest.mark.parametrize("variant", ["", *default.VARIANTS])
+@pytest.mark.parametrize("variant", ["", "dcf", "feature_2_4", *slow(OTHERS)])
 def test_every_variant_has_exactly_its_parameters(variant):
     config = default.get_config(variant)
     levels, stripes = config.model.levels, config.model.stripes
@@ -66,7 +68,7 @@ def test_every_variant_has_exactly_its_parameters(variant):
     assert count(shapes) == 2 * stream + heads + len(levels)
 
 
-@pytest.mark.parametrize("shared", ["stem", "layer1", "layer2", "layer3", "layer4"])
+@pytest.mark.parametrize("shared", ["layer3", *slow(["stem", "layer1", "layer2", "layer4"])])
 def test_shared_stages_are_there_once(shared):
     shapes = variable_shapes(TwoStreams(206, shared_from=shared), (288, 144))["params"]
     stages = list(STAGES_OF_RESNET_50)
@@ -132,11 +134,11 @@ def test_pooling_is_the_maximum_of_the_map_and_of_its_stripes():
     features = TwoStreams(**SMALL).features
     g3, r3, r5 = features[4], features[5], features[7]
     assert (g3.name, r3.name, r5.name) == ("G3", "R3", "R5")
-    for n in range(2):
-        for c in range(4):
-            assert pool(jnp.asarray(maps), g3)[n, c] == max(maps[n, :, :, c].ravel())
-            assert pool(jnp.asarray(maps), r3)[n, c] == max(maps[n, 0:2, :, c].ravel())
-            assert pool(jnp.asarray(maps), r5)[n, c] == max(maps[n, 4:6, :, c].ravel())
+    for feature, rows in ((g3, slice(0, 6)), (r3, slice(0, 2)), (r5, slice(4, 6))):
+        pooled = pool(jnp.asarray(maps), feature)
+        for n in range(2):
+            for c in range(4):
+                assert pooled[n, c] == max(maps[n, rows, :, c].ravel())
 
 
 def test_feature_maps_have_the_papers_sizes():

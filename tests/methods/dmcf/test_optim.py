@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.methods.dmcf.losses import in_papers_range
 from dmcf_jax.methods.dmcf.method import GROUPS
@@ -96,7 +97,7 @@ def test_schedule_warms_up_and_steps_down():
     np.testing.assert_allclose([rate(jnp.int32(s)) for s in steps], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", [lambda call: call, jax.jit], ids=["eager", "jitted"])
+@MODES
 def test_length_is_that_of_all_values_in_one_row(mode):
     generator = np.random.default_rng(0)
     tree = {str(n): generator.normal(size=(n, 3, 2)).astype(np.float32) for n in range(1, 5)}

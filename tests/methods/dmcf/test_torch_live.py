@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.golden_checks import FORMS, check_activations, check_five_steps, check_gradients
+from support.golden_checks import CONV_IMPLS, check_activations, check_five_steps, check_gradients
 
 from dmcf_jax.configs.default import get_config
 from dmcf_jax.export.torch import export_torch
@@ -120,17 +120,17 @@ def test_the_exported_streams_give_the_same_activations_back_in_pytorch(tmp_path
             assert torch.equal(value, expected[part]), part
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("conv_impl", CONV_IMPLS)
 @pytest.mark.parametrize("mode", ["eval", "train"])
-def test_activations_of_every_part_equal_pytorchs_live(form, mode):
-    check_activations(form, mode, make_golden.activations())
+def test_activations_of_every_part_equal_pytorchs_live(conv_impl, mode):
+    check_activations(conv_impl, mode, make_golden.activations())
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_losses_and_gradients_equal_pytorchs_live(form):
-    check_gradients(form, make_golden.gradients())
+@pytest.mark.parametrize("conv_impl", CONV_IMPLS)
+def test_losses_and_gradients_equal_pytorchs_live(conv_impl):
+    check_gradients(conv_impl, make_golden.gradients())
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_five_adam_steps_equal_pytorchs_live(form):
-    check_five_steps(form, make_golden.five_steps())
+@pytest.mark.parametrize("conv_impl", CONV_IMPLS)
+def test_five_adam_steps_equal_pytorchs_live(conv_impl):
+    check_five_steps(conv_impl, make_golden.five_steps())

@@ -4,11 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.methods.losses import contrastive
-
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
-
 
 LABELS = np.array([0, 1, 0, 2])  # of pairs
 

@@ -13,7 +13,7 @@ from dmcf_jax.methods.losses.gsm import (
     similarity_hinge,
     similarity_matrix,
 )
-from dmcf_jax.metrics.as_euclidean import fit_as_euclidean
+from dmcf_jax.models.cross_metric import lift, reach
 
 R, N = 3, 5
 OFFSET = -0.7
@@ -65,16 +65,16 @@ def test_identity_maps_give_the_squared_distance_and_the_offset():
     np.testing.assert_allclose(similarity_matrix(*sides, OFFSET), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_its_euclidean_vectors_rank_as_it_does():
+def test_its_unit_vectors_rank_as_it_does():
     features, maps = made()
     sides = [outputs(f, m) for f, m in zip(features, maps, strict=True)]
-    (x, a), (z, b) = map(bilinear_terms, sides)
-    fitted = fit_as_euclidean((x, a), (z, b))
-    e_x, e_z = fitted.visible(x, a)[0], fitted.infrared(z, b)[0]
-    found = ((np.asarray(e_x)[:, None] - np.asarray(e_z)) ** 2).sum(-1)
+    terms = [bilinear_terms(side) for side in sides]
+    radius = 2 * max(float(reach(*term).max()) for term in terms)
+    names = ("visible", "infrared")
+    e_x, e_z = (lift(*term, radius, name) for term, name in zip(terms, names, strict=True))
     expected = np.asarray(similarity_matrix(*sides, OFFSET))
-    assert np.array_equal(found.argsort(1), expected.argsort(1))
-    np.testing.assert_allclose(found - 2 * fitted.offset + OFFSET, expected, atol=1e-3)
+    found = np.asarray(e_x) @ np.asarray(e_z).T
+    np.testing.assert_allclose(-2 * radius * found + OFFSET, expected, atol=1e-3)
 
 
 def literal_loss(visible, infrared, labels):

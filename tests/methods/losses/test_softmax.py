@@ -4,10 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.methods.losses import softmax
-
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 
 
 @MODES
@@ -62,7 +61,7 @@ def test_cosine_logits_equal_a_literal_loop(mode):
     arrays = [jnp.asarray(x, jnp.float32) for x in (embeddings, kernel)]
     expected = literal_cosines(embeddings, kernel, 20.0)
     np.testing.assert_allclose(function(*arrays), expected, rtol=1e-4, atol=1e-5)
-    gradient = jax.grad(lambda e, k: function(e, k)[1, 2], argnums=(0, 1))(*arrays)
+    gradient = mode(jax.grad(lambda e, k: function(e, k)[1, 2], argnums=(0, 1)))(*arrays)
     for which, place in ((0, (1, 0)), (1, (2, 2))):
         step = np.zeros_like((embeddings, kernel)[which])
         step[place] = 1e-6

@@ -1,13 +1,11 @@
 """Statistics of a batch's embeddings against literal NumPy loops."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiers import MODES
 
 from dmcf_jax.methods.losses.statistics import embedding_statistics
-
-MODES = pytest.mark.parametrize("mode", [lambda f: f, jax.jit], ids=["eager", "jitted"])
 
 
 def literal(rows, labels, margin):

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from support.finite_differences import slopes
 
-from dmcf_jax.methods.losses import triplet
-from dmcf_jax.methods.losses.weighted_triplet import squared_difference_triplet, weighted_distances
+from dmcf_jax.methods.losses.weighted_triplet import (
+    squared_difference_triplet,
+    weighted_distances,
+    weighted_triplet,
+)
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 0], np.int32)
 compiled = jax.jit(jax.value_and_grad(squared_difference_triplet))
@@ -51,7 +54,7 @@ def test_weighted_distances_are_those_of_the_weighted_regularised_triplet():
         np.stack([own, other], 1), list(literal_distances(rows(1))), rtol=1e-5
     )
     assert counted.all()
-    expected = triplet.weighted_triplet(embeddings, jnp.asarray(LABELS))
+    expected = weighted_triplet(embeddings, jnp.asarray(LABELS))
     assert float(jnp.mean(jax.nn.softplus(own - other))) == pytest.approx(float(expected))
 
 

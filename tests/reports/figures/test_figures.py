@@ -328,9 +328,8 @@ def scattered():
     return vectors, identity, draw_from.integers(0, 2, 41).astype(np.int32)
 
 
-def test_every_pair_is_counted_once_in_its_bin(scattered, monkeypatch):
-    monkeypatch.setattr(pair_distances, "BLOCK", 7)
-    counted = pair_distances.count_pairs(*scattered, bins=40)
+def test_every_pair_is_counted_once_in_its_bin(scattered):
+    counted = pair_distances.count_pairs(*scattered, bins=40, block=7)
     counts, _ = brute_force(*scattered, bins=40)
     for name, group in counted.items():
         np.testing.assert_array_equal(group.same, counts[name][0])
