@@ -30,6 +30,18 @@ OTHER_PICTURES = (
 )
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
 TABLES = (".csv", ".tsv", ".txt")
+# Folders that systems, disk stations and notebooks make; their pictures are copies.
+OF_MACHINES = (
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "$recycle.bin",
+    "recycler",
+    "system volume information",
+    "lost+found",
+    "thumbnails",
+    "__pycache__",
+)
 NAMED = "JPEG, PNG, BMP, TIFF or WebP"
 NOT_A_PICTURE = f"not a {NAMED} image"
 _CONVERT = f": convert it to {NAMED}"
@@ -56,6 +68,11 @@ _BRANDS = {
         (b"avif", "an AVIF"),
     )
 }
+
+
+def is_of_machines(folder: str) -> bool:
+    """Return whether a folder is hidden, or one that programs make, by its name."""
+    return folder.startswith(".") or folder.lower() in OF_MACHINES
 
 
 def suffix_of(name: str) -> str:

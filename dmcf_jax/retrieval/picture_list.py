@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmcf_jax.data.datasets import own_table
-from dmcf_jax.data.datasets.folder_names import contradictions
+from dmcf_jax.data.datasets.folder_names import ancestor_contradiction, contradictions
 from dmcf_jax.data.datasets.own_row import OwnRow
 from dmcf_jax.data.datasets.walk import folders_of, walk
 from dmcf_jax.data.file_kinds import NAMED, TABLES, refusal, suffix_of
@@ -88,6 +88,8 @@ def _rows(
 ) -> list[OwnRow]:
     if own_table.has_layout(path) or suffix_of(path.name) in TABLES:
         return own_table.read_rows(path, problems, needed=("path",), notes=notes)
+    if modality and (wrong := ancestor_contradiction(path, modality, flag)):
+        problems.append(wrong)
     if path.is_file():
         fault = refusal(path.name)
         problems += [Problem(flag, f"{path}: {fault}")] if fault else []

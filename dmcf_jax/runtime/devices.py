@@ -25,6 +25,7 @@ from dmcf_jax.runtime.console import log
 HEARTBEAT_SECONDS = 30
 # A launcher starts all processes at once; imports on a loaded disk take some of this.
 START_SECONDS = 55
+BY_HAND_SECONDS = 300  # where people start one process after the other
 # The variables in which launchers give the number of processes, each with one that is set only if
 # processes were really launched: in a SLURM allocation outside srun the count is set too.
 LAUNCHED = {"SLURM_NTASKS": "SLURM_STEP_NODELIST", "OMPI_COMM_WORLD_SIZE": "OMPI_MCA_orte_hnp_uri"}
@@ -50,7 +51,8 @@ def start_hosts(
 
     Raises:
         UserError: for arguments that are incomplete or wrong. When the others do not come within
-            `START_SECONDS`, the process ends with a sentence: JAX would abort it without one.
+            `START_SECONDS` (`BY_HAND_SECONDS` without a launcher), the process ends with a
+            sentence: JAX would abort it without one.
     """
     given = [value for value in (coordinator, process_count, process_id) if value is not None]
     if multihost is False or not (multihost or given or _launched_many()):
@@ -59,13 +61,14 @@ def start_hosts(
         raise UserError(f"--coordinator={coordinator}: expected host:port of process 0")
     others = _others(process_count)
     log(f"waiting for {others} (--nomultihost runs this process alone)")
+    seconds = START_SECONDS if _launched_many() else BY_HAND_SECONDS
     try:
-        with _ending_after(START_SECONDS, others):
+        with _ending_after(seconds, others):
             jax.distributed.initialize(
                 coordinator,
                 process_count,
                 process_id,
-                initialization_timeout=2 * START_SECONDS,
+                initialization_timeout=2 * seconds,
                 heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             )
     except (ValueError, RuntimeError) as error:

@@ -49,6 +49,16 @@ def test_the_root_of_a_published_data_set_is_not_one_modality(tmp_path, write, w
     assert sorted(error.about) == [str(tmp_path / "download" / name) for name in wrong]
 
 
+@pytest.mark.parametrize("place", ["ann/0.png", "ann", "ann/hall", "ann/hall/1.png"])
+def test_a_place_below_a_folder_of_the_other_modality_is_refused(tmp_path, place):
+    write_people(tmp_path)
+    noise(tmp_path / "infrared/ann/hall/1.png", 5)
+    assert refused(tmp_path / "infrared" / place, "visible", "--query").about == ("--query",)
+    assert list_images(tmp_path / "infrared" / place, "infrared").rows
+    shutil.rmtree(tmp_path / "visible")  # then a folder's name alone proves nothing
+    assert list_images(tmp_path / "infrared" / place, "visible").rows
+
+
 def test_unknown_people_in_a_folder_called_visible_have_no_identity(tmp_path):
     for n in range(4):
         noise(tmp_path / f"visible/frame_{n}.png", n)

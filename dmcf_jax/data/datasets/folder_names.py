@@ -13,6 +13,7 @@ INFRARED = ("infrared", "thermal", "ir", "nir", "tir")
 _NAMED = {name: MODALITIES[0] for name in VISIBLE} | {name: MODALITIES[1] for name in INFRARED}
 _SYSU = {f"cam{n}": MODALITIES[int(n in (3, 6))] for n in range(1, 7)}
 MOST_NAMED = 5
+HIGHEST = 3  # folders above a picture: tracklet or camera, identity, modality
 
 
 def modality_of(name: str) -> str | None:
@@ -41,6 +42,26 @@ def contradictions(root: Path, folders: Iterable[str], modality: str, flag: str)
         Problem(str(root / folder), f"{root / folder} is not {modality} by its name{cure}")
         for folder in outermost[:MOST_NAMED]
     ]
+
+
+def ancestor_contradiction(path: Path, modality: str, flag: str) -> Problem | None:
+    """Return a problem where `path` lies below a folder of the other modality.
+
+    Only where that folder has one of `modality` beside it, as in infrared/ann/c2/0.png: names of
+    folders far above may mean something else.
+    """
+    for folder in list(path.absolute().parents)[:HIGHEST]:
+        says = modality_of(folder.name)
+        if says in (None, modality):
+            continue
+        try:
+            beside = [modality_of(entry.name) for entry in folder.parent.iterdir()]
+        except OSError:
+            return None
+        if modality in beside:
+            text = f"{path} lies in {folder.name}/, which is not {modality} by its name"
+            return Problem(flag, text)
+    return None
 
 
 def _better(root: Path, folder: str) -> Path:

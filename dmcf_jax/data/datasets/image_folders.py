@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmcf_jax.data.datasets.listing import problem
-from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, refusal, suffix_of
+from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, is_of_machines, refusal, suffix_of
 from dmcf_jax.errors import Problem
 
 LEAVES = "a link that leaves the data set's root"
@@ -21,12 +21,12 @@ NOT_PUBLISHED = (".tif", ".tiff", ".webp")
 
 
 def subfolders(directory: Path) -> list[str]:
-    """Return the names of the folders in `directory`, sorted, without hidden ones."""
+    """Return the names of the folders in `directory`, sorted, without those of programs."""
     try:
         entries = list(os.scandir(directory))
     except OSError:
         return []
-    return sorted(e.name for e in entries if not e.name.startswith(".") and _is_folder(e))
+    return sorted(e.name for e in entries if not is_of_machines(e.name) and _is_folder(e))
 
 
 def find_images(

@@ -10,20 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dmcf_jax.data.datasets.image_folders import printable
-from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, VIDEOS, suffix_of
+from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, VIDEOS, is_of_machines, suffix_of
 
-# Folders that systems, cameras' software and notebooks make; their pictures are copies.
-OF_MACHINES = {
-    "__macosx",
-    "@eadir",
-    "#recycle",
-    "$recycle.bin",
-    "recycler",
-    "system volume information",
-    "lost+found",
-    "thumbnails",
-    "__pycache__",
-}
 MOST_NAMED = 3  # files that one line names
 
 
@@ -75,7 +63,7 @@ def walk(root: str | Path) -> Found:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if not _is_folder(entry):
                 _take(found, path, entry)
-            elif entry.name.startswith(".") or entry.name.lower() in OF_MACHINES:
+            elif is_of_machines(entry.name):
                 found.leave_out("hidden folders and those that programs make", path)
             else:
                 (links if entry.is_symlink() else waiting).append(path)

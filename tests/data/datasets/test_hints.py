@@ -35,6 +35,15 @@ def test_a_root_up_to_two_folders_deeper_is_named(tmp_path, folders):
     assert f"--source={tmp_path}/x/{folders}" in hint("regdb", tmp_path / "x", 1).text
 
 
+def test_folders_of_a_disk_station_are_no_identities(tmp_path):
+    write_regdb(tmp_path, ids=2, images=1, trials=(1,))
+    for folder in ("Visible/@eaDir", "Thermal/1/@eaDir", "Visible/__MACOSX"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "thumb.jpg")
+    listing = inspect_tree(find_dataset("regdb"), tmp_path, (1,))[1]
+    assert listing.problems == [] and len(listing.paths()) == 4
+
+
 def test_missing_lists_are_told_where_they_come_from(tmp_path):
     write_regdb(tmp_path, ids=2, images=1, trials=())
     problem = hint("regdb", tmp_path, 1)
