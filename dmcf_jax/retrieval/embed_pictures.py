@@ -19,6 +19,7 @@ from dmcf_jax.retrieval.embedding_set import (
     write_manifest,
     write_shard,
 )
+from dmcf_jax.retrieval.equal_embeddings import equal_embeddings
 from dmcf_jax.retrieval.model import BATCH, FeatureExtractor
 from dmcf_jax.retrieval.picture_list import ImageList
 from dmcf_jax.runtime.checksums import file_digest
@@ -85,7 +86,10 @@ def embed_pictures(
             "Correct or remove them, or add --skip_bad; finished embeddings are kept.",
         )
     _finish(folder, manifest)
-    return EmbeddingSet(folder)
+    found = EmbeddingSet(folder)
+    if note := equal_embeddings(found):
+        log(f"NOTE: {note}")
+    return found
 
 
 def refuse_changed(embeddings: EmbeddingSet) -> None:

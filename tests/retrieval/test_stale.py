@@ -12,6 +12,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.add_pictures import add_pictures
 from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet
+from dmcf_jax.retrieval.equal_embeddings import equal_embeddings
 from dmcf_jax.retrieval.faiss_index import index_top_k, search_index
 from dmcf_jax.retrieval.galleries import Galleries
 from dmcf_jax.retrieval.picture_list import list_images
@@ -137,6 +138,19 @@ def test_options_of_an_index_need_one():
     with pytest.raises(UserError) as error:
         _check(SearchOptions("m", "g", "q", index_options="nprobe=4"))
     assert error.value.about == ("--index_options",)
+
+
+def test_different_pictures_of_equal_embeddings_are_said(tmp_path, capsys):
+    for number, value in enumerate((8000, 8100, 8000)):  # the third is a copy of the first
+        values = np.full((16, 8), value, np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+    noise(tmp_path / "other.png", 1)
+    found = embed_pictures(toy_model(), list_images(tmp_path, "infrared"), tmp_path / "out")
+    assert "1 pictures have exactly" in equal_embeddings(found)
+    assert "(0.png = 1.png)" in capsys.readouterr().err
+    (tmp_path / "1.png").unlink()
+    found = embed_pictures(toy_model(), list_images(tmp_path, "infrared"), tmp_path / "out2")
+    assert equal_embeddings(found) is None
 
 
 def faiss():
