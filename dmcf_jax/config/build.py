@@ -123,7 +123,7 @@ def build_model(config: ConfigDict, identities: int, conv_impl: str | None = Non
 
 def method_fields(config: ConfigDict) -> dict:
     """Return the fields that a method may read, by dotted name, with nothing left open."""
-    fields = flatten(config)
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in flatten(config).items()}
     return fields | {"mtl.start_step": weighting_start(config)}
 
 

@@ -63,18 +63,9 @@ def _unknown(field: str) -> str:
 
 
 def _contradictions(config):
-    model = config.model
     yield from _unread_fields(config)
-    order = [tuple(LEVEL_OF_STAGE).index(stage) for stage in model.levels]
-    if order != sorted(set(order)):
-        yield "model.levels", f"is {_spell(model.levels)}, expected each once, low to high"
-    if len(model.stripes) != len(model.levels):
-        yield (
-            "model.stripes",
-            f"has {len(model.stripes)} entries, expected {len(model.levels)}, one a level",
-        )
-    else:
-        yield from _stripe_problems(config)
+    if METHODS[config.method.name].reads_field("model.levels"):
+        yield from _level_problems(config)
     allowed = DATASETS[config.data.name].train_splits
     for split in config.data.train_splits:
         if split not in allowed:
@@ -125,6 +116,20 @@ def _trains(field):
         "data.standardise",
         *(f"data.{name}" for name in Augmentation._fields if name != "form"),
     )
+
+
+def _level_problems(config):
+    model = config.model
+    order = [tuple(LEVEL_OF_STAGE).index(stage) for stage in model.levels]
+    if order != sorted(set(order)):
+        yield "model.levels", f"is {_spell(model.levels)}, expected each once, low to high"
+    if len(model.stripes) != len(model.levels):
+        yield (
+            "model.stripes",
+            f"has {len(model.stripes)} entries, expected {len(model.levels)}, one a level",
+        )
+    else:
+        yield from _stripe_problems(config)
 
 
 def _stripe_problems(config):

@@ -11,7 +11,8 @@ from flax import struct
 class TrainState:
     """All that a run is between two steps; no key and nothing callable.
 
-    Leaves are arrays, or shapes and shardings where a state is only described.
+    Leaves are arrays, or shapes and shardings where a state is only described; an empty tree may
+    then be one leaf, hence the open types.
 
     Attributes:
         step: int32 scalar, steps taken.
@@ -22,8 +23,8 @@ class TrainState:
 
     step: Any
     params: dict
-    batch_stats: dict
-    opt_state: optax.OptState
+    batch_stats: Any
+    opt_state: Any
 
     @property
     def variables(self) -> dict:

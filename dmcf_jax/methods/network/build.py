@@ -27,7 +27,7 @@ def build_network(
         weighted: whether its levels have learned weights.
     """
     room: dict[str, Any] = {
-        name.removeprefix("model."): tuple(value) if isinstance(value, list) else value
+        name.removeprefix("model."): value
         for name, value in fields.items()
         if name.startswith("model.")
     }
