@@ -8,7 +8,6 @@ needed. Nothing pickled is ever loaded.
 
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +29,7 @@ from dmcf_jax.evaluation.ranking.ranking import (
 from dmcf_jax.evaluation.results import metrics_as_dict
 from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
 from dmcf_jax.runtime.console import log
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 
 # Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
 # accepted too.
@@ -39,7 +39,6 @@ FAMILIES = {
 }
 SIDES = ("query", "gallery")
 CAMERAS = {"sysu_mm01": range(1, 7), "regdb": range(1, 3), "llcm": range(1, 10)}
-UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
 CURE = "Write the file with numpy.savez(path, query_features=..., query_ids=..., ...)."
 
 
@@ -155,7 +154,7 @@ def _read_arrays(path: str, with_features: bool, problems: list[Problem]) -> dic
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return _unpack(archive, path, wanted, problems)
             _add(problems, path, "one array, not an .npz archive of named arrays")
-    except UNREADABLE as error:
+    except DAMAGED_ARCHIVE as error:
         _add(problems, path, _reason(error))
     return {}
 
@@ -182,7 +181,7 @@ def _unpack(
                 _add(problems, name, problem)
                 continue
             arrays[name] = archive[name]
-        except UNREADABLE as error:
+        except DAMAGED_ARCHIVE as error:
             _add(problems, name, _reason(error))
     return arrays
 
@@ -199,7 +198,7 @@ def _bomb(archive: zipfile.ZipFile, name: str) -> str | None:
 def _read_matrix(path: str, problems: list[Problem]) -> np.ndarray:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except UNREADABLE as error:
+    except DAMAGED_ARCHIVE as error:
         _add(problems, path, _reason(error))
         return np.empty((0, 0))
     if not isinstance(matrix, np.ndarray):

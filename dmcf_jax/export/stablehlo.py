@@ -35,7 +35,7 @@ from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.console import log
-from dmcf_jax.runtime.files import atomic_path
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE, atomic_path
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -115,7 +115,7 @@ def _newer(path: str | Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             written = json.loads(archive.read("versions.json"))["jax"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except DAMAGED_ARCHIVE:
         return ""
     numbers = [[int(n) for n in re.findall(r"\d+", v)] for v in (written, jax.__version__)]
     return f"it is of jax {written}, this is {jax.__version__}" if numbers[0] > numbers[1] else ""
@@ -129,16 +129,8 @@ def _read_part(path: str | Path, name: str, decode: Callable[[bytes], Any]) -> A
     try:
         with zipfile.ZipFile(path) as archive:
             return decode(archive.read(name))
-    # What the libraries raise for damaged data; ValueError also for a file of a newer jax.
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        zipfile.BadZipFile,
-        SafetensorError,
-        struct.error,  # of flatbuffers
-        jax.errors.JaxRuntimeError,
-    ) as error:
+    # What the libraries raise for damaged data (flatbuffers struct's), and for a file of a newer jax.
+    except (*DAMAGED_ARCHIVE, SafetensorError, struct.error) as error:
         reason = _newer(path) or getattr(error, "strerror", None) or str(error).strip("'\"")
         raise UserError(
             f"{path} cannot be read as an exported run ({reason}). Write it again with "

@@ -15,6 +15,7 @@ from dmcf_jax.retrieval.embedding_set import (
     EmbeddingSet,
     new_manifest,
     read_manifest,
+    read_shard,
     shard_path,
     write_manifest,
     write_shard,
@@ -272,10 +273,10 @@ def _finish(folder: Path, manifest: dict) -> None:
     """Write into the manifest how many rows each shard has and what was skipped."""
     counts, skipped = [], {}
     for number in range(manifest["shards"]):
-        with np.load(shard_path(folder, number), allow_pickle=False) as file:
-            counts.append(len(file["path"]))
-            paths, reasons = file["skipped_path"].tolist(), file["skipped_reason"].tolist()
-        skipped |= dict(zip(paths, reasons, strict=True))
+        names = "path", "skipped_path", "skipped_reason"
+        paths, skipped_paths, reasons = read_shard(shard_path(folder, number), *names)
+        counts.append(len(paths))
+        skipped |= dict(zip(skipped_paths.tolist(), reasons.tolist(), strict=True))
     if not sum(counts):
         text = f"none of the {len(skipped)} pictures can be read; nothing was embedded"
         raise UserError(text, about="--images")

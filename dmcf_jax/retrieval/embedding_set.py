@@ -8,7 +8,6 @@ shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality and t
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +19,7 @@ from dmcf_jax import __version__
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import FeatureExtractor
 from dmcf_jax.runtime.checksums import file_digest
-from dmcf_jax.runtime.files import atomic_path, write_atomically
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE, atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")
@@ -57,6 +56,28 @@ def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
     with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, **cast(dict[str, Any], arrays))
+
+
+def read_shard(path: Path, *names: str) -> list[Any]:
+    """Return arrays of a shard.
+
+    Args:
+        names: of the arrays; with '?' before it, None is returned for one that is not there.
+
+    Raises:
+        UserError: the file is damaged or missing.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [
+                file[name.removeprefix("?")] if name[0] != "?" or name[1:] in file else None
+                for name in names
+            ]
+    except DAMAGED_ARCHIVE as error:
+        raise UserError(
+            f"{path} is damaged or missing ({error}); delete {path.parent} and embed again",
+            about=str(path),
+        ) from None
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -152,12 +173,10 @@ class EmbeddingSet:
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of each picture's file by its path; none of older embeddings."""
         found: dict[str, str] = {}
-        for number, rows in enumerate(self.manifest["rows"]):
-            with np.load(shard_path(self.folder, number), allow_pickle=False) as file:
-                if "sha256" not in file:
-                    continue
-            names, texts = (self._array(number, name, (rows,)) for name in ("path", "sha256"))
-            found |= dict(zip(names.tolist(), texts.tolist(), strict=True))
+        for number in range(len(self.manifest["rows"])):
+            paths, hashes = read_shard(shard_path(self.folder, number), "path", "?sha256")
+            if hashes is not None:
+                found |= dict(zip(paths.tolist(), hashes.tolist(), strict=True))
         return found
 
     def digest(self) -> str:
@@ -207,14 +226,7 @@ class EmbeddingSet:
 
     def _array(self, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = shard_path(self.folder, number)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                array = file[name]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path} is damaged or missing ({error}); delete {self.folder} and embed again",
-                about=str(path),
-            ) from None
+        (array,) = read_shard(path, name)
         if array.shape != shape:
             text = f"{path}: {name} is {array.shape}, expected {shape}; embed again"
             raise UserError(text, about=str(path))

@@ -27,6 +27,7 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
 from dmcf_jax.training.start import packaged_model
@@ -243,7 +244,7 @@ def _exported(path: Path) -> FeatureExtractor:
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
         size, filter = tuple(config["data.size"]), config["data.filter"]
         wide = _wide_range(config)
-    except (zipfile.BadZipFile, KeyError, ValueError, safetensors.SafetensorError) as error:
+    except (*DAMAGED_ARCHIVE, safetensors.SafetensorError) as error:
         text = f"--model={path} is not a complete export ({error}); export it again"
         raise UserError(text, about="--model") from None
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]

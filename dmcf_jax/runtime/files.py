@@ -4,11 +4,27 @@ import contextlib
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.locks import lock
+
+# What reading a damaged zip archive may raise: flipped bits also ask for unknown compressions
+# (NotImplementedError) and for passwords (RuntimeError).
+DAMAGED_ARCHIVE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextlib.contextmanager

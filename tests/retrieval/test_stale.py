@@ -153,6 +153,20 @@ def test_different_pictures_of_equal_embeddings_are_said(tmp_path, capsys):
     assert equal_embeddings(found) is None
 
 
+@pytest.mark.parametrize("at", [0.02, 0.3, 0.6, 0.86, 0.97, 0.99])
+def test_a_damaged_shard_is_a_sentence_wherever_the_damage_is(people, tmp_path, at):
+    found = embed_pictures(toy_model(), visible(people), tmp_path / "out")
+    path = tmp_path / "out/shard-00000.npz"
+    data = bytearray(path.read_bytes())
+    for bit in range(8):
+        data[int(at * len(data))] ^= 1 << bit
+        path.write_bytes(data)
+        try:
+            found.read(), found.hashes(), found.labels(range(8))
+        except UserError as error:
+            assert error.about == (str(path),)
+
+
 def faiss():
     return pytest.importorskip("faiss", reason="faiss is not installed; it is only for --index")
 
