@@ -129,7 +129,7 @@ def _read_part(path: str | Path, name: str, decode: Callable[[bytes], Any]) -> A
     try:
         with zipfile.ZipFile(path) as archive:
             return decode(archive.read(name))
-    # What the libraries raise for damaged data (flatbuffers struct's), and for a file of a newer jax.
+    # What the libraries raise for damaged data (flatbuffers a struct.error) or a newer jax's.
     except (*DAMAGED_ARCHIVE, SafetensorError, struct.error) as error:
         reason = _newer(path) or getattr(error, "strerror", None) or str(error).strip("'\"")
         raise UserError(
