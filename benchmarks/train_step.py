@@ -12,6 +12,8 @@ from dmcf_jax.config.build import build, build_model
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
+from dmcf_jax.errors import UserError
+from dmcf_jax.methods import METHODS
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime import devices as mesh
@@ -26,8 +28,14 @@ def benchmark_train_step(config: ConfigDict, repeats: int = 7) -> dict:
 
     Model FLOPs are three forward passes over the batch, as is usual: recomputation, the form of
     the convolutions and Adam do not count.
+
+    Raises:
+        UserError: a config that cannot be run, or whose method is not trained by steps.
     """
     validate(config)
+    if METHODS[config.method.name].trained is None:
+        text = f"method.name: {config.method.name} has no training step; choose another method"
+        raise UserError(text, about="method.name")
     run_step = make_step(config)
     return measure.report(
         "train_step",

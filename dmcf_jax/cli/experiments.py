@@ -1,6 +1,7 @@
 """Train and evaluate all rows of one of the paper's tables, and write the table.
 
 dmcf experiments --table=2 --data=regdb --data_dir=data --workdir=runs/tables
+dmcf experiments --table=1 --data=regdb --data_dir=data --workdir=runs/tables --rows=hog,bdtr,dmcf
 dmcf experiments --table=3 --data=synthetic --workdir=runs/tables --dry_run
 dmcf experiments --table=2 --data=regdb --workdir=runs/tables --rows=dmcf,mine.py:wide
 
@@ -19,7 +20,9 @@ _SEEDS = flags.DEFINE_list(
     "seeds", [], "Seeds, such as 0,1,2; by default 0, synthetic people 0,1,2"
 )
 _TRIALS = flags.DEFINE_list("trials", [], "Splits of RegDB; by default all ten, synthetic people 1")
-_ROWS = flags.DEFINE_list("rows", [], "Variants, or your own config files; by default the paper's")
+_ROWS = flags.DEFINE_list(
+    "rows", [], "Names of rows, or your own config files; by default the paper's that are there"
+)
 _SET = flags.DEFINE_multi_string("set", [], "field=value of the config of every run; repeat it")
 _JOBS = flags.DEFINE_integer("jobs", 1, "Runs at a time, each on its share of cores and GPUs")
 _DRY_RUN = flags.DEFINE_bool(

@@ -12,7 +12,9 @@ from dmcf_jax.config.read import read_config
 from dmcf_jax.config.validate import validate
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.methods.dmcf.published import COMPLETE, TABLE_ROWS
+from dmcf_jax.experiments.rows import default_rows
+from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.dmcf.published import BASELINE_ROW, COMPLETE
 from dmcf_jax.runs.collection import run_folder
 
 DATA = ("regdb", "sysu_mm01", "synthetic")
@@ -55,6 +57,11 @@ class Run:
         """Return the command that evaluates it by the default protocols of its data."""
         return [*_command("evaluate"), f"--workdir={self.folder}"]
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its method is trained by steps; a matcher is not, and no seed changes it."""
+        return METHODS[self.config.method.name].trained is not None
+
     def protocols(self) -> tuple[str, ...]:
         """Return the protocols by which it is evaluated."""
         return DATASETS[self.config.data.name].protocols
@@ -79,15 +86,16 @@ def plan(
     """Return the runs of a table, seed by seed, so that all rows have one run each early.
 
     Args:
-        table: of the paper, 1 (the complete method), 2 or 3 (its ablations).
+        table: of the paper, 1 (all methods), 2 or 3 (ablations of the complete method).
         data: one of `DATA`.
         workdir: folder of the experiment; tables that share a row share its runs.
         data_dir: of the records; by default the config's, for synthetic `<workdir>/data`.
-        seeds: by default 0; for synthetic 0, 1 and 2.
+        seeds: by default 0; for synthetic 0, 1 and 2. Matchers, which are not trained, have one
+            run a split, of the first seed.
         trials: splits of RegDB, by default all ten; for synthetic 1. SYSU-MM01 has one split:
             its ten trials are draws of the gallery within one evaluation.
         rows: names of variants, or config files as `file.py` or `file.py:argument`, whose row
-            is called after the file and the argument; by default the paper's.
+            is called after the file and the argument; by default those of `default_rows`.
         settings: `field=value` for every run, such as `train.steps=1000`.
 
     Raises:
@@ -95,7 +103,7 @@ def plan(
     """
     seeds = tuple(seeds) or ((0, 1, 2) if data == "synthetic" else (0,))
     splits = _trials(data, tuple(trials))
-    configs = [_row(name, data) for name in rows or _paper_rows(table)]
+    configs = [_row(name, data) for name in rows or default_rows(table, data)]
     if data_dir is None and data == "synthetic":
         data_dir = workdir / "data"
     data_fields = [] if data_dir is None else [f"data.data_dir={data_dir}"]
@@ -107,11 +115,15 @@ def plan(
         for row, config in configs
     ]
     _check(runs)
-    return runs
+    return [run for run in runs if run.seed == seeds[0] or run.is_trained]
 
 
-def _paper_rows(table: int) -> tuple[str, ...]:
-    return (COMPLETE,) if table == 1 else TABLE_ROWS[table]
+def baseline_runs(workdir: Path, runs: Sequence[Run]) -> list[Run]:
+    """Return the baseline's runs on the splits and seeds of `runs`, whether they exist or not."""
+    return [
+        Run(BASELINE_ROW, (), trial, seed, run_folder(workdir, BASELINE_ROW, trial, seed))
+        for trial, seed in dict.fromkeys((run.trial, run.seed) for run in runs)
+    ]
 
 
 def _trials(data: str, trials: tuple[int, ...]) -> tuple[int | None, ...]:

@@ -1,14 +1,14 @@
 """What `dmcf experiments` does: plan, run what is missing, write the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.experiments import tables
-from dmcf_jax.experiments.plan import DATA, TABLES, Run, plan
+from dmcf_jax.experiments import table_1, tables
+from dmcf_jax.experiments.plan import DATA, TABLES, Run, baseline_runs, plan
 from dmcf_jax.experiments.runner import run_missing
 from dmcf_jax.experiments.status import overview
-from dmcf_jax.methods.dmcf.published import PROTOCOL
+from dmcf_jax.methods.dmcf.published import BASELINE_ROW, PROTOCOL
 from dmcf_jax.runtime.console import console, log, log_time
 from dmcf_jax.runtime.files import write_atomically
 
@@ -51,7 +51,7 @@ def run_experiment(
     try:
         run_missing(runs, jobs, workdir / "logs")
     finally:
-        text = write_tables(table, workdir, runs)
+        text = write_tables(table, data, workdir, runs)
     return text
 
 
@@ -62,9 +62,6 @@ def _check(table: int, data: str, jobs: int) -> None:
         problems.append(Problem("--table", text))
     if data not in DATA:
         problems.append(Problem("--data", f"--data={data}: choose one of {', '.join(DATA)}"))
-    if table == 1 and data == "synthetic":
-        text = "--table=1 compares with published rows; there are none for synthetic people"
-        problems.append(Problem("--table", text))
     if jobs < 1:
         problems.append(Problem("--jobs", f"--jobs={jobs}: at least 1"))
     if problems:
@@ -81,20 +78,29 @@ def _render(runs: Sequence[Run]) -> None:
             prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
 
 
-def write_tables(table: int, workdir: Path, runs: Sequence[Run]) -> str:
-    """Write `table_N.md` and `table_N.csv` from what is evaluated; return the Markdown."""
-    sections = {name: tables.gather(runs, name) for name in runs[0].protocols()}
-    dataset = runs[0].config.data.name
-    parts = []
-    for protocol, rows in sections.items():
-        if table == 1 and protocol == PROTOCOL.get(dataset):
-            official = all(row.paper for row in rows)
-            parts.append(tables.comparison(dataset, protocol, rows, official))
-        elif table != 1:
-            parts.append(tables.markdown(table, protocol, rows))
-    text = "\n".join(parts)
+def write_tables(table: int, data: str, workdir: Path, runs: Sequence[Run]) -> str:
+    """Write `table_N.md` and `table_N.csv` from what is evaluated; return the Markdown.
+
+    Tables 2 and 3 begin with the baseline, where the folder has runs of it.
+    """
+    names, dataset = runs[0].protocols(), runs[0].config.data.name
+    if table != 1 and not any(run.row == BASELINE_ROW for run in runs):
+        runs = [*baseline_runs(workdir, runs), *runs]
+    sections = {name: tables.gather(runs, name) for name in names}
+    text = "\n".join(_sections(table, data, dataset, sections))
     for suffix, content in ((".md", text), (".csv", tables.as_csv(sections))):
         path = workdir / f"table_{table}{suffix}"
         write_atomically(path, content)
         log(f"wrote {path}")
     return text
+
+
+def _sections(
+    table: int, data: str, dataset: str, sections: Mapping[str, Sequence[tables.Row]]
+) -> Iterator[str]:
+    """Return the Markdown of each protocol; table 1 of real data has the paper's protocol only."""
+    for protocol, rows in sections.items():
+        if table != 1:
+            yield tables.markdown(table, protocol, rows)
+        elif data == "synthetic" or protocol == PROTOCOL[dataset]:
+            yield table_1.comparison(dataset, protocol, rows, published=data != "synthetic")

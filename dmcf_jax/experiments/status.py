@@ -109,13 +109,13 @@ def seconds_left(runs: Sequence[Run], by_row: dict[str, float]) -> dict[str, flo
 
     Args:
         by_row: seconds of a step. Rows that are not in it take the median of the others;
-            empty gives an empty result.
+            empty gives an empty result. Runs whose method is not trained are left out.
     """
     if not by_row:
         return {}
     usual = statistics.median(by_row.values())
     left = {}
-    for run in runs:
+    for run in (run for run in runs if run.is_trained):
         now = status(run)
         left[run.name] = max(0, now.steps - now.step) * by_row.get(run.row, usual)
     return left

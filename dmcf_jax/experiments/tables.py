@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.status import result_file
-from dmcf_jax.methods.dmcf.published import COMPLETE, PROTOCOL, TABLE_1, VARIANTS, Scores
+from dmcf_jax.methods.dmcf.published import BASELINE_ROW, COMPLETE, PROTOCOL, Scores, printed
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
 
@@ -42,6 +42,7 @@ class Row:
         gain: CMC-1 minus that of the complete method's run of the same seed and split; None
             without one.
         paper: the paper's values, None where the data are not the paper's.
+        official: whether all runs were evaluated on the complete published data.
     """
 
     name: str
@@ -49,13 +50,14 @@ class Row:
     values: dict[str, Cell]
     gain: Cell | None
     paper: Scores | None
+    official: bool
 
     def difference(self, measure: str) -> float | None:
         """Return our mean minus the paper's value of 'CMC-1' or 'mAP'."""
         if self.paper is None:
             return None
-        printed = {"CMC-1": self.paper.cmc_1, "mAP": self.paper.mAP}[measure]
-        return self.values[measure].mean - printed
+        published = {"CMC-1": self.paper.cmc_1, "mAP": self.paper.mAP}[measure]
+        return self.values[measure].mean - published
 
 
 def gather(runs: Sequence[Run], protocol: str) -> list[Row]:
@@ -77,7 +79,12 @@ def _row(name: str, results: dict, complete: dict, protocol: str) -> Row:
         if key in complete
     ]
     gain = _average(gains) if gains and name != COMPLETE else None
-    return Row(name, len(results), values, gain, _paper(name, results, protocol))
+    data = [result["data"] for result in results.values()]
+    official = all(entry["official"] for entry in data)
+    dataset = data[0]["dataset"]
+    comparable = official and PROTOCOL.get(dataset) == protocol
+    paper = printed(dataset, name) if comparable else None
+    return Row(name, len(results), values, gain, paper, official)
 
 
 def _cell(results: list[dict], measure: str) -> Cell:
@@ -98,27 +105,20 @@ def _average(values: Sequence[float]) -> Cell:
     return Cell(float(mean), float(deviation) if len(values) > 1 else None)
 
 
-def _paper(name: str, results: dict, protocol: str) -> Scores | None:
-    data = [result["data"] for result in results.values()]
-    dataset = data[0]["dataset"]
-    if not all(entry["official"] for entry in data) or PROTOCOL.get(dataset) != protocol:
-        return None
-    return VARIANTS[dataset].get(name)
-
-
 def markdown(table: int, protocol: str, rows: Sequence[Row]) -> str:
     """Return a section with a pipe table; the paper's columns only where it has values."""
-    printed = any(row.paper for row in rows)
+    compared = any(row.paper for row in rows)
     header = ["variant", "runs", *MEASURES]
     header += ["CMC-1 less dmcf's"] if any(row.gain for row in rows) else []
-    header += ["paper CMC-1", "paper mAP", "ours less paper"] if printed else []
+    header += ["paper CMC-1", "paper mAP", "ours less paper"] if compared else []
     lines = [header, [":--", *["--:"] * (len(header) - 1)]]
     for row in rows:
-        cells = [row.name, str(row.runs), *(str(row.values[name]) for name in MEASURES)]
+        name = f"{row.name} (baseline)" if row.name == BASELINE_ROW else row.name
+        cells = [name, str(row.runs), *(str(row.values[name]) for name in MEASURES)]
         if any(row.gain for row in rows):
             cells.append(str(row.gain) if row.gain else "")
-        lines.append(cells + (_printed_cells(row) if printed else []))
-    return f"## Table {table}, {protocol}, %\n\n{_pipes(lines)}"
+        lines.append(cells + (_printed_cells(row) if compared else []))
+    return f"## Table {table}, {protocol}, %\n\n{pipe_table(lines)}"
 
 
 def _printed_cells(row: Row) -> list[str]:
@@ -128,21 +128,9 @@ def _printed_cells(row: Row) -> list[str]:
     return [f"{row.paper.cmc_1:.2f}", f"{row.paper.mAP:.2f}", " / ".join(differences)]
 
 
-def _pipes(lines: Sequence[Sequence[str]]) -> str:
+def pipe_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells as a Markdown table."""
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def comparison(dataset: str, protocol: str, rows: Sequence[Row], official: bool) -> str:
-    """Return table 1: the paper's rows, below them those measured here; official data or not."""
-    header = ["method", "CMC-1", "CMC-10", "CMC-20", "mAP"]
-    lines = [header, [":--", *["--:"] * 4]]
-    for name, scores in TABLE_1[dataset].items():
-        values = (scores.cmc_1, scores.cmc_10, scores.cmc_20, scores.mAP)
-        lines.append([name, *(f"{value:.2f}" for value in values)])
-    for row in rows:
-        name = f"**{row.name} (here)**" if official else f"**{row.name} (here, other data)**"
-        lines.append([name, *(str(row.values[measure]) for measure in header[1:])])
-    return f"## Table 1, {protocol}, %\n\n{_pipes(lines)}"
 
 
 def as_csv(sections: Mapping[str, Sequence[Row]]) -> str:

@@ -36,6 +36,11 @@ class Matcher(nn.Module):
     length: int
     identities: int
 
+    @property
+    def dtype(self) -> np.dtype:
+        """The type that is computed in, which `verify` of an export asks for."""
+        return np.dtype("float32")
+
     def setup(self) -> None:
         """Keep what no tree of weights may be without: one parameter, subtracted everywhere."""
         self.offset = self.param("offset", nn.initializers.zeros, (self.length,))
@@ -58,34 +63,22 @@ class Matcher(nn.Module):
         return DESCRIPTORS[self.descriptor](raw_pixels(images))
 
 
-class FittedMatcher(nn.Module):
+class FittedMatcher(Matcher):
     """A descriptor with a metric that is fitted to the training images.
 
     Attributes:
-        descriptor, length, identities: as of a `Matcher`.
         rank: most values that are kept of a descriptor.
     """
 
-    descriptor: str
-    length: int
-    identities: int
-    rank: int
+    rank: int = 600
 
     def setup(self) -> None:
-        """Make the descriptor and the metric."""
+        """Make the metric, which starts at zero."""
         self.metric = CrossMetric(self.length, self.rank)
-
-    def __call__(self, visible: Array, infrared: Array, train: bool) -> tuple[Array, Array]:
-        """Return the embeddings of both modalities."""
-        return self.embed(visible, "visible"), self.embed(infrared, "infrared")
 
     def embed(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n e"]:
         """Return unit vectors that rank across the modalities as the fitted distance does."""
         return self.metric(self.describe(images, modality), modality)
-
-    def describe(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n d"]:
-        """Return the descriptors, float32."""
-        return DESCRIPTORS[self.descriptor](raw_pixels(images))
 
 
 def descriptor_length(descriptor: str, size: tuple[int, int]) -> int:

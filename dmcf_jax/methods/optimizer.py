@@ -29,21 +29,6 @@ READS = tuple(
         "decay_factor",
     )
 )
-# Config fields of every optimiser; each group has its rate, `optim.lr_<name>`, beside them.
-READS = tuple(
-    f"optim.{name}"
-    for name in (
-        "name",
-        "beta1",
-        "momentum",
-        "nesterov",
-        "weight_decay",
-        "warmup_steps",
-        "schedule",
-        "decay_at",
-        "decay_factor",
-    )
-)
 
 
 class OptimSettings(NamedTuple):
@@ -61,9 +46,6 @@ class OptimSettings(NamedTuple):
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
-
-
-PAPER = OptimSettings()
 
 
 PAPER = OptimSettings()

@@ -35,7 +35,7 @@ class TrainingDisplay:
         names = sorted((k for k in scalars if k.startswith("sigma_")), key=reading_order)
         sigma = ":".join(f"{scalars[name]:.3f}" for name in names)
         text = (
-            f"loss {scalars['loss']:.3f} | sigma {sigma} | "
+            f"loss {scalars['loss']:.3f} | {f'sigma {sigma} | ' if sigma else ''}"
             f"{scalars['images_per_second']:.0f} images/s | "
             f"data wait {100 * scalars['data_wait']:.1f}%"
         )

@@ -111,6 +111,17 @@ def test_fields_without_effect_are_refused(changes, field):
     assert raised.value.about == (field,)
 
 
+def test_stripes_concern_only_methods_that_have_them():
+    changes = {"data.size": (64, 64), "method.name": "hog", "train.steps": 1}
+    config = default.get_config()
+    config.update_from_flattened_dict(changes)
+    validate(config)
+    config.update_from_flattened_dict({"method.name": "dmcf"})
+    with pytest.raises(UserError) as raised:
+        validate(config)
+    assert raised.value.about == ("model.stripes",)
+
+
 def test_a_config_from_before_a_field_was_added_has_its_default(tmp_path):
     stored = flatten(regdb.get_config())
     for field in ("loss.kind", "data.input", "train.summary_people"):

@@ -13,7 +13,7 @@ from dmcf_jax.experiments.status import overview
 def test_trials_that_are_not_prepared_are_marked(tmp_path):
     write_regdb(tmp_path / "source", trials=(1, 2))
     prepare("regdb", tmp_path / "source", tmp_path / "data", trial="1,2", unofficial=True)
-    choices = {"data_dir": tmp_path / "data", "trials": [1, 2, 3]}
+    choices = {"data_dir": tmp_path / "data", "trials": [1, 2, 3], "rows": ["dmcf"]}
     runs = plan(1, "regdb", tmp_path / "tables", **choices)
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(overview(runs))

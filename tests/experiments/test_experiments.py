@@ -16,12 +16,15 @@ from support import tiny
 from support.commands import environment, run, start
 from support.trees import write_regdb
 
+from dmcf_jax.configs.default import COMPARED
 from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.errors import UserError
+from dmcf_jax.experiments import rows as row_names
 from dmcf_jax.experiments import runner, tables
 from dmcf_jax.experiments.plan import Run, plan
-from dmcf_jax.experiments.run_table import run_experiment
-from dmcf_jax.experiments.status import RunStatus, result_file, seconds_left, status
+from dmcf_jax.experiments.run_table import run_experiment, write_tables
+from dmcf_jax.experiments.status import RunStatus, overview, result_file, seconds_left, status
+from dmcf_jax.experiments.table_1 import comparison
 from dmcf_jax.methods.dmcf import published
 from dmcf_jax.runs.collection import runs_of
 
@@ -40,7 +43,7 @@ def test_each_table_has_the_papers_rows(tmp_path):
         table: [run.row for run in plan(table, "synthetic", tmp_path, seeds=[0])]
         for table in (1, 2, 3)
     }
-    assert rows[1] == ["dmcf"]
+    assert rows[1] == "hog lomo one_stream two_stream zero_padding bdtr dmcf".split()
     assert rows[2] == ["dcf", "no_split", "no_mtl", "dmcf"]
     assert rows[3] == ["feature_1_2_3_4", "feature_2_4", "feature_2_3", "feature_3_4", "dmcf"]
     levels = {run.row: run.config.model.levels for run in plan(3, "regdb", tmp_path, trials=[1])}
@@ -49,10 +52,12 @@ def test_each_table_has_the_papers_rows(tmp_path):
 
 
 def test_splits_and_seeds_are_those_of_the_data(tmp_path):
-    assert len(plan(1, "regdb", tmp_path)) == 10  # ten splits, one model each
-    assert names(plan(1, "regdb", tmp_path, trials=[3], seeds=[4])) == ["dmcf/trial_3_seed_4"]
-    assert names(plan(1, "sysu_mm01", tmp_path)) == ["dmcf/seed_0"]
-    (run,) = plan(1, "regdb", tmp_path, trials=[3], seeds=[4], settings=["train.steps=7"])
+    only = {"rows": ["dmcf"]}
+    assert len(plan(1, "regdb", tmp_path, **only)) == 10  # ten splits, one model each
+    one = {"trials": [3], "seeds": [4]}
+    assert names(plan(1, "regdb", tmp_path, **only, **one)) == ["dmcf/trial_3_seed_4"]
+    assert names(plan(1, "sysu_mm01", tmp_path, **only)) == ["dmcf/seed_0"]
+    (run,) = plan(1, "regdb", tmp_path, **only, **one, settings=["train.steps=7"])
     assert (run.config.data.trial, run.config.seed, run.config.train.steps) == (3, 4, 7)
     with pytest.raises(UserError) as refused:
         plan(1, "sysu_mm01", tmp_path, trials=[1])
@@ -94,9 +99,30 @@ def test_wrong_flags_are_named_together(tmp_path):
     with pytest.raises(UserError) as refused:
         run_experiment(4, "market", tmp_path, jobs=0)
     assert refused.value.about == ("--table", "--data", "--jobs")
-    with pytest.raises(UserError) as refused:
-        run_experiment(1, "synthetic", tmp_path)
-    assert refused.value.about == ("--table",)
+
+
+def test_table_1_runs_every_method_that_is_implemented(tmp_path):
+    for data in ("regdb", "sysu_mm01"):
+        planned = [run.row for run in plan(1, data, tmp_path, trials=[1] * (data == "regdb"))]
+        assert planned == [row for row in published.TABLE_ROWS[1] if row != "d2rl"]
+        methods = {run.row: run.config.method.name for run in plan(1, data, tmp_path)}
+        assert methods["zero_padding"] == "identity" and methods["mlapg"] == "mlapg"
+    assert set(row_names.BASIS) == {*COMPARED, "dmcf"}
+
+
+def test_a_matcher_runs_once_a_split_and_others_once_a_seed(tmp_path):
+    runs = plan(1, "synthetic", tmp_path, rows=["hog", "bdtr"], seeds=[3, 1, 2], trials=[1, 2])
+    hog = [run.name for run in runs if run.row == "hog"]
+    assert hog == ["hog/trial_1_seed_3", "hog/trial_2_seed_3"]
+    assert sorted((run.trial, run.seed) for run in runs if run.row == "bdtr") == [
+        (trial, seed) for trial in (1, 2) for seed in (1, 2, 3)
+    ]
+
+
+def test_a_matcher_has_no_training_left(tmp_path):
+    runs = plan(1, "synthetic", tmp_path, rows=["hog", "bdtr"], seeds=[0])
+    assert seconds_left(runs, {"bdtr": 0.5}) == {"bdtr/trial_1_seed_0": 0.5 * 200}
+    assert overview(runs).row_count == 2
 
 
 @pytest.mark.parametrize(
@@ -168,14 +194,14 @@ def result_of(seed, trials, official, dataset="regdb"):
     }
 
 
-def written_runs(folder, rows, official=True, trials=1):
+def written_runs(folder, rows, official=True, trials=1, dataset="regdb", protocol=V2T):
     runs, results = [], {}
     for row in rows:
         for seed in range(3):
             run = Run(row, (), 1, seed, folder / row / f"trial_1_seed_{seed}")
-            path = result_file(run, V2T)
+            path = result_file(run, protocol)
             path.parent.mkdir(parents=True)
-            results[row, seed] = result_of(hash_of(row, seed), trials, official)
+            results[row, seed] = result_of(hash_of(row, seed), trials, official, dataset)
             path.write_text(json.dumps(results[row, seed]))
             runs.append(run)
     return runs, results
@@ -220,13 +246,83 @@ def test_the_papers_values_stand_beside_its_own_data_only(tmp_path):
     assert "34.51" not in text and "paper" not in text
 
 
-def test_table_1_holds_all_rows_of_the_paper_and_ours(tmp_path):
-    runs, _ = written_runs(tmp_path, ["dmcf"])
-    text = tables.comparison("regdb", V2T, tables.gather(runs, V2T), official=True)
-    assert "| HCML | 24.44 | 47.53 | 56.78 | 20.80 |" in text  # as printed
-    assert "| cmGAN" not in text  # printed for SYSU-MM01 only
-    assert "**dmcf (here)**" in text
-    assert "other data" in tables.comparison("regdb", V2T, tables.gather(runs, V2T), False)
+def cells_of(text):
+    """Return the header and the rows of a pipe table by the first cell."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return header, {row[0]: row[1:] for row in rows}
+
+
+# Table 1 of the paper, read from its text: methods in order, and its values of HCML and cmGAN.
+METHODS_OF_TABLE_1 = (
+    "LOMO MLBP HOG GSM One-stream Two-stream Zero-Padding TONE HCML BDTR cmGAN D2RL DMCF".split()
+)
+PRINTED = {
+    "regdb": {"HCML": "24.44 47.53 56.78 20.80", "cmGAN": "- - - -"},
+    "sysu_mm01": {"HCML": "14.32 53.16 69.17 16.16", "cmGAN": "26.97 67.51 80.56 27.80"},
+}
+
+
+@pytest.mark.parametrize("data", ["regdb", "sysu_mm01"])
+def test_table_1_has_every_row_of_the_paper_whether_run_or_not(data, tmp_path):
+    protocol = published.PROTOCOL[data]
+    made = ["dmcf", "bdtr", "hog"]
+    runs, results = written_runs(tmp_path, made, dataset=data, protocol=protocol)
+    text = comparison(data, protocol, tables.gather(runs, protocol))
+    header, rows = cells_of(text)
+    assert header[:5] == ["method", "basis", "runs", "CMC-1 published", "here"]
+    assert [name.split("(")[0].strip() for name in rows] == METHODS_OF_TABLE_1
+    for name, cells in rows.items():
+        here = cells[3::2]
+        row = {"DMCF": "dmcf", "BDTR (baseline)": "bdtr", "HOG": "hog"}.get(name)
+        assert cells[1] == ("3" if row else "0")
+        if row:
+            maps = [100 * results[row, seed]["mean"]["mAP"] for seed in range(3)]
+            assert here[3] == f"{np.mean(maps):.2f} ± {np.std(maps, ddof=1):.2f}"
+        else:
+            assert here == ["-"] * 4
+    for name, values in PRINTED[data].items():
+        assert rows[name][2::2] == values.split()
+    assert [rows[name][0] for name in ("HOG", "cmGAN", "HCML", "D2RL", "DMCF")] == [
+        *("our choice", "port", "authors' code", "not implemented", "paper's text")
+    ]
+    notes = [line for line in text.splitlines() if line.startswith("- ")]
+    assert ("Splits" in text, "Galleries" in text) == (data == "regdb", data == "sysu_mm01")
+    assert len(notes) == 4 and "AlexNet" in text and "not the published ones" not in text
+
+
+def test_table_1_names_data_that_are_not_published_and_keeps_other_rows(tmp_path):
+    runs, _ = written_runs(tmp_path, ["dmcf", "mine", "xqda"], official=False)
+    text = comparison("regdb", V2T, tables.gather(runs, V2T))
+    assert "not the published ones" in text
+    _, rows = cells_of(text)
+    assert [*rows][-2:] == ["mine", "xqda"]
+    assert rows["mine"][:3] == ["-", "3", "-"] and rows["xqda"][0] == "our choice"
+
+
+def test_table_1_of_synthetic_people_has_nothing_published_beside_it(tmp_path):
+    runs = plan(1, "synthetic", tmp_path, rows=["hog", "dmcf"], seeds=[0])
+    for run_ in runs:
+        for protocol in run_.protocols():
+            path = result_file(run_, protocol)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result_of(1, 1, official=False)))
+    text = write_tables(1, "synthetic", tmp_path, runs)
+    assert text == (tmp_path / "table_1.md").read_text()
+    assert all(f"## Table 1, {protocol}, %" in text for protocol in (V2T, T2V))
+    assert "published |" not in text and "24.44" not in text
+    assert text.count("| HOG | our choice | 1 |") == text.count("| LOMO | our choice | 0 | -") == 2
+
+
+def test_tables_2_and_3_begin_with_the_baseline_where_it_was_run(tmp_path):
+    runs, results = written_runs(tmp_path, ["no_mtl", "dmcf", "bdtr"])
+    planned = plan(2, "regdb", tmp_path, trials=[1], seeds=[0, 1, 2])
+    text = write_tables(2, "regdb", tmp_path, planned)
+    _, rows = cells_of(text.partition(T2V)[0])
+    assert [*rows] == ["bdtr (baseline)", "no_mtl", "dmcf"]
+    maps = [100 * results["bdtr", seed]["mean"]["mAP"] for seed in range(3)]
+    assert rows["bdtr (baseline)"][4].startswith(f"{np.mean(maps):.2f}")
+    assert "33.47" in rows["bdtr (baseline)"] and "31.83" in rows["bdtr (baseline)"]
 
 
 def test_printed_values_are_the_papers():
@@ -286,6 +382,19 @@ def test_a_table_runs_end_to_end(done):
         path = folder / f"tables/{line['variant']}/trial_1_seed_0/evaluation/{line['protocol']}"
         result = json.loads(path.with_suffix(".json").read_text())
         assert float(line["mAP mean"]) == pytest.approx(100 * result["mean"]["mAP"])
+
+
+@pytest.mark.slow
+def test_table_1_runs_matchers_end_to_end(tmp_path):
+    write_regdb(tmp_path / "source", ids=4, images=1, trials=(1,))
+    prepare("regdb", tmp_path / "source", tmp_path / "data", trial=1, unofficial=True)
+    folders = [f"--workdir={tmp_path / 'tables'}", f"--data_dir={tmp_path / 'data'}"]
+    words = ["--table=1", "--data=regdb", "--rows=hog", "--trials=1", "--seeds=0,1", *folders]
+    ran = run("-m", "dmcf_jax.cli.experiments", *words)
+    assert ran.returncode == 0, ran.stderr
+    _, rows = cells_of(ran.stdout)
+    assert len(rows) == 13 and rows["HOG"][1] == "1" and rows["LOMO"][1] == "0"
+    assert float(rows["HOG"][3]) in (0, 50, 100)  # rank-1 of two queries
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
 from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import evaluate
+from dmcf_jax.export.run import export_run
 from dmcf_jax.methods import METHODS
 from dmcf_jax.runs.load import load_trained
 from dmcf_jax.train import train
@@ -23,9 +24,11 @@ SMALL = {
     "data.size": (32, 32),
     "data.pad": 2,
     "model.stage_sizes": (1, 1, 1, 1),
+    "model.levels": ("layer1",),
     "model.width": 2,
     "model.embedding_dim": 8,
-    "sampler.P": 4,
+    "sampler.P": 8,
+    "sampler.K": 1,
     "train.steps": 4,
     "train.checkpoint_every": 2,
     "train.log_every": 1,
@@ -81,8 +84,10 @@ def test_matchers_run_like_networks(row, data_dir, tmp_path):
 @pytest.mark.parametrize("row", TRAINED)
 def test_trained_methods_train_and_evaluate(row, data_dir, tmp_path):
     train(config_of(row, data_dir), tmp_path)
-    scores = [trial.metrics.rank(1) for result in evaluate(tmp_path) for trial in result.trials]
-    assert len(scores) == 2 and all(0 <= score <= 1 for score in scores)
+    assert [result["protocol"] for result in evaluate(tmp_path)] == [
+        "regdb/visible-to-thermal",
+        "regdb/thermal-to-visible",
+    ]
 
 
 @pytest.mark.slow
@@ -129,3 +134,13 @@ def test_equal_pictures_of_both_modalities_are_found_by_matchers(data_dir, tmp_p
     rows = trained.embed(store)
     other = dataclasses.replace(store, modality=1 - store.modality)
     np.testing.assert_allclose(trained.embed(other), rows, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_matcher_is_written_as_stablehlo_and_refused_as_torch(data_dir, tmp_path):
+    train(config_of("hog", data_dir), tmp_path)
+    assert export_run(tmp_path, "stablehlo").exists()  # it is read back and compared
+    with pytest.raises(UserError) as refused:
+        export_run(tmp_path, "torch")
+    assert "method.name" in {problem.about for problem in refused.value.problems}
+    assert not (tmp_path / "export" / "torch").exists()

@@ -12,6 +12,7 @@ PROTOCOL = {
 }
 BASELINE = "BDTR (baseline)"
 COMPLETE = "dmcf"  # the row of the complete method
+BASELINE_ROW = "bdtr"  # our row of the baseline
 
 
 class Scores(NamedTuple):
@@ -95,10 +96,39 @@ VARIANTS = {
         COMPLETE: _WHOLE["sysu_mm01"],
     },
 }
-# Rows of tables 2 and 3 in the paper's order, our names.
+# Rows of table 1 in the paper's order: our name, and the paper's.
+ROW_OF = {
+    "lomo": "LOMO",
+    "mlapg": "MLBP",  # table 1; the text has MLAPG, which its reference is
+    "hog": "HOG",
+    "gsm": "GSM",
+    "one_stream": "One-stream",
+    "two_stream": "Two-stream",
+    "zero_padding": "Zero-Padding",
+    "tone": "TONE",
+    "hcml": "HCML",
+    BASELINE_ROW: BASELINE,
+    "cmgan": "cmGAN",
+    "d2rl": "D2RL",
+    COMPLETE: "DMCF (paper)",
+}
+# Rows of the tables in the paper's order, our names; tables 2 and 3 without their first row, the
+# baseline, which table 1 has.
 TABLE_ROWS = {
+    1: tuple(ROW_OF),
     2: ("dcf", "no_split", "no_mtl", COMPLETE),
     3: ("feature_1_2_3_4", "feature_2_4", "feature_2_3", "feature_3_4", COMPLETE),
 }
 # Figure 6: ratio of the final sigmas, low : middle : high.
 SIGMA_RATIO = {"regdb": (0.2, 0.3, 1.0), "sysu_mm01": (0.2, 1.0, 1.0)}
+
+
+def title_of(row: str) -> str:
+    """Return what the paper's table 1 calls one of our rows; other rows keep their name."""
+    return "DMCF" if row == COMPLETE else ROW_OF.get(row, row)
+
+
+def printed(dataset: str, row: str) -> Scores | None:
+    """Return what the paper prints of one of our rows on a data set; None for nothing."""
+    table_1 = TABLE_1.get(dataset, {})
+    return VARIANTS.get(dataset, {}).get(row) or table_1.get(ROW_OF.get(row, ""))

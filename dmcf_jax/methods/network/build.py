@@ -9,8 +9,6 @@ from dmcf_jax.methods.network.two_streams import TwoStreams
 
 READS = ("model.*", "loss.softmax_scale")  # config fields of the network
 
-READS = ("model.*", "loss.softmax_scale")  # config fields of the network
-
 # Fields of the room 'model' that say where weights come from, which is no part of the network.
 _STARTS = ("pretrained", "classifier_start")
 

@@ -82,9 +82,9 @@ class TwoStreams(nn.Module):
         needed = STAGES[: STAGES.index(self.levels[-1]) + 1]
         first_shared = STAGES.index(self.shared_from) if self.shared_from else len(needed)
         private, shared = needed[:first_shared], needed[first_shared:]
-        self.visible = self._stream(private)
-        self.infrared = self._stream(private)
-        self.shared = self._stream(shared)
+        self.visible = self.make_stream(private) if private else None
+        self.infrared = self.make_stream(private) if private else None
+        self.shared = self.make_stream(shared) if shared else None
         self.heads = {feature.name: self._head(feature) for feature in self.features}
         # log sigma^2 of each level (eq. 15), used by the loss; it lives here so that
         # `init` alone gives every parameter that is learned.
@@ -92,9 +92,12 @@ class TwoStreams(nn.Module):
             count = len(levels_of(self.features))
             self.log_variance = self.param("log_variance", nn.initializers.zeros, (count,))
 
-    def _stream(self, parts):
-        if not parts:
-            return None
+    def make_stream(self, parts: tuple[str, ...]) -> nn.Module:
+        """Return consecutive stages of the backbone; another one is put here (docs/extending.md).
+
+        Args:
+            parts: names out of `STAGES`; the module maps (x, train) to their outputs by name.
+        """
         return ResNet(
             self.stage_sizes,
             self.width,

@@ -50,9 +50,9 @@ def describe(images: Integer[Array | np.ndarray, "n h w 3"]) -> Float[Array, "n 
         [jnp.stack([cells[:, i : i + rows, j : j + columns] for j in (0, 1)], 3) for i in (0, 1)],
         3,
     )  # n, block row, block column, cell row, cell column, orientation
-    blocks = blocks.reshape(len(images), rows, columns, -1)
+    blocks = blocks.reshape(images.shape[0], rows, columns, -1)
     clipped = jnp.minimum(_normalised(blocks), _CLIP)
-    return _normalised(clipped).reshape(len(images), -1)
+    return _normalised(clipped).reshape(images.shape[0], -1)
 
 
 def luma(images: Integer[Array | np.ndarray, "n h w 3"]) -> UInt8[Array, "n h w"]:
@@ -77,7 +77,7 @@ def _cell_histograms(
     magnitude: Float[Array, "n h w"], bins: Int[Array, "n h w"]
 ) -> Float[Array, "n r c 9"]:
     """Return the mean over each cell of the magnitudes in each bin."""
-    n, rows, columns = len(magnitude), magnitude.shape[1] // CELL, magnitude.shape[2] // CELL
+    n, rows, columns = magnitude.shape[0], magnitude.shape[1] // CELL, magnitude.shape[2] // CELL
     complete = (slice(None), slice(rows * CELL), slice(columns * CELL))
     magnitude, bins = magnitude[complete], bins[complete]
     by_bin = [

@@ -110,7 +110,7 @@ def _colours(bins: Int[Array, "n h w 3"]) -> Float[Array, "n d"]:
 
 def _textures(grey: Int[Array, "n h w"], radius: int) -> Float[Array, "n d"]:
     """Return the histograms of all scales; sums serve as means, since SILTP has no unit."""
-    parts = [jnp.zeros((len(grey), 0))]
+    parts = [jnp.zeros((grey.shape[0], 0))]
     for _ in range(SCALES):
         if grey.shape[2] >= 2 * radius + 1:
             parts += _row_maxima(siltp(grey, radius), CODES)

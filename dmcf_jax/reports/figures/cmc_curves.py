@@ -1,4 +1,4 @@
-"""Figures 3 and 4: CMC curves of a run beside the paper's, and of an experiment's variants."""
+"""Figures 3 and 4: CMC curves of methods beside the paper's, and of an experiment's variants."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,17 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from dmcf_jax.errors import Problem
-from dmcf_jax.methods.dmcf.published import TABLE_1, TABLE_ROWS, VARIANTS, Scores
+from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.dmcf.published import (
+    BASELINE_ROW,
+    COMPLETE,
+    ROW_OF,
+    TABLE_1,
+    TABLE_ROWS,
+    Scores,
+    printed,
+    title_of,
+)
 from dmcf_jax.reports.figures.cmc_panels import (
     TICKS,
     add_curve,
@@ -22,37 +32,65 @@ from dmcf_jax.reports.figures.cmc_panels import (
 from dmcf_jax.reports.figures.cmc_results import problems_of, read_curves
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions
 from dmcf_jax.reports.figures.plotting import COLOURS, in_style, save, series_style
+from dmcf_jax.runs.folder import read_config
 
 TABLE_1_SHOWN = "Thin lines join the values of the paper's table 1 at ranks 1, 10 and 20."
 HOLLOW = "Hollow marks: rank-1 of the paper's tables 2 and 3."
 PUBLISHED_X = -1  # where the hollow marks are drawn: left of the curves, which start at rank 1
-ROWS = tuple(dict.fromkeys([*TABLE_ROWS[2], *TABLE_ROWS[3]]))
+# Figure 4's order: the paper's.
+ROWS = tuple(dict.fromkeys([BASELINE_ROW, *TABLE_ROWS[2], *TABLE_ROWS[3]]))
+ABLATIONS = frozenset(ROWS) - {BASELINE_ROW, COMPLETE}
+SINGLE = "ours"  # what the CSV of figure 3 calls the series of a single run
 
 
 def methods_problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
     """Return why figure 3 cannot be drawn."""
-    return inputs.problems() or problems_of(inputs.runs)
+    methods = _methods(inputs)
+    if not methods:
+        return inputs.problems()
+    return problems_of([run for runs in methods.values() for run in runs])
 
 
 @in_style
 def draw_methods(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
-    """Draw figure 3: the measured curve by each default protocol, and the paper's table 1.
+    """Draw figure 3: the curves of every method that was run, and the paper's table 1.
 
     Published values appear where data and protocol are those of the paper.
     """
-    table, curves = new_table(), read_curves(inputs.runs)
-    figure, panels = new_panels(curves)
-    for protocol, curve in curves.items():
-        label = series_label("DMCF (dmcf_jax)", curve)
-        style = {"color": COLOURS[0], "marker": "o", "linewidth": 2.4, "zorder": 5}
-        draw_curve(panels[protocol], curve, label, **style)
-        add_curve(table, protocol, "ours", curve)
-        published = _by_rank_1(TABLE_1.get(curve.dataset, {}))
+    table = new_table()
+    by_row = {row: read_curves(runs) for row, runs in _methods(inputs).items()}
+    first = next(iter(by_row.values()))
+    figure, panels = new_panels(first)
+    for number, (row, curves) in enumerate(by_row.items()):
+        style = series_style(number) | {"linewidth": 2.4, "zorder": 5}
+        for protocol, curve in curves.items():
+            label = series_label(f"{_title(inputs, row)} (dmcf_jax)", curve)
+            draw_curve(panels[protocol], curve, label, **style)
+            add_curve(table, protocol, row, curve)
+    every = [curve for curves in by_row.values() for curve in curves.values()]
+    for protocol in first:
+        datasets = {curves[protocol].dataset for curves in by_row.values()}
+        published = _by_rank_1(TABLE_1.get(datasets.pop(), {})) if len(datasets) == 1 else {}
         for number, (name, scores) in enumerate(published.items()):
             _draw_published(panels[protocol], name, scores, number)
             add_published(table, protocol, name, scores)
-    add_legends(figure, panels, curves.values(), TABLE_1_SHOWN)
+    add_legends(figure, panels, every, TABLE_1_SHOWN)
     return save(figure, out, "figure_3_cmc", table)
+
+
+def _methods(inputs: FigureInputs) -> dict[str, list[Path]]:
+    """Return the runs by row: of all rows but the ablations, the paper's method first."""
+    if not inputs.rows:
+        return {SINGLE: [inputs.workdir]}
+    order = [COMPLETE, *ROW_OF, *inputs.rows]
+    return {row: inputs.rows[row] for row in order if row in inputs.rows and row not in ABLATIONS}
+
+
+def _title(inputs: FigureInputs, row: str) -> str:
+    if row != SINGLE:
+        return title_of(row)
+    config = read_config(inputs.workdir)
+    return title_of(config["variant"]) or METHODS[config["method.name"]].title
 
 
 def _by_rank_1(published: Mapping[str, Scores]) -> dict[str, Scores]:
@@ -96,7 +134,7 @@ def draw_variants(inputs: FigureInputs, options: FigureOptions, out: Path) -> li
             style = series_style(number)
             draw_curve(panels[protocol], curve, series_label(row, curve), **style, linewidth=1.4)
             add_curve(table, protocol, row, curve)
-            published = VARIANTS.get(curve.dataset, {}).get(row)
+            published = printed(curve.dataset, row)
             if published:
                 _draw_hollow(panels[protocol], published, style)
                 add_published(table, protocol, row, published)

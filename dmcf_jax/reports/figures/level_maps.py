@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from dmcf_jax.errors import Problem
+from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.level_similarity import (
@@ -29,7 +30,13 @@ def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
     """Return why figure 5 cannot be drawn."""
     text = f"--pairs={options.pairs}: choose 1 to {MAX_PAIRS}"
     found = [] if 1 <= options.pairs <= MAX_PAIRS else [Problem("--pairs", text)]
-    return found + inputs.problems()
+    if missing := inputs.problems():
+        return found + missing
+    name = inputs.config.method.name
+    if not METHODS[name].reads_field("model.levels"):
+        text = f"{inputs.runs[0]} has no feature maps: its method is {name}"
+        found.append(Problem("method.name", text))
+    return found
 
 
 @in_style

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from dmcf_jax.config.validate import weighting_start
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.results import mean_and_deviation
+from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.dmcf.published import SIGMA_RATIO
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions
 from dmcf_jax.reports.figures.plotting import (
@@ -63,6 +64,10 @@ def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
     """Return why figure 6 cannot be drawn."""
     if found := inputs.problems():
         return found
+    name = inputs.config.method.name
+    if not METHODS[name].reads_field("mtl.enabled"):
+        text = f"{inputs.runs[0]} learns no sigma: its method is {name}"
+        return [Problem("method.name", text)]
     if not inputs.config.mtl.enabled:
         text = f"{inputs.runs[0]} learns no sigma: it was trained with mtl.enabled=False"
         return [Problem("mtl.enabled", text)]
