@@ -165,6 +165,9 @@ def get_config(variant: str = "") -> ConfigDict:
     data.erase_fill = "mean"  # its colour: ImageNet's 'mean' (Ye 2021), or one random 'grey'
     data.input = "rgb"  # 'rgb', or 'grey': luma in all channels, wherever the model is used; ours
     data.standardise = False  # mean 0, deviation 1 of each image instead of ImageNet's; our choice
+    # Values of pictures of more than 8 bits that become 0..255: the 'full' 16 bits, those of each
+    # 'file', or those of the 'data_set'; our choice.
+    data.wide_range = "full"
     data.placement = "auto"  # memory that holds training images: device, host or auto (by size)
 
     config.sampler = sampler = ConfigDict()

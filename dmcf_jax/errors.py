@@ -2,7 +2,10 @@
 
 import dataclasses
 import errno
+import importlib.metadata
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 # What a disk reports that is full, worn out, read-only or gone: no fault of a program.
@@ -90,12 +93,17 @@ def shorten(lines: Sequence[object], at_most: int | None) -> list[str]:
 def exit_gracefully(main: Callable[..., None]) -> Callable[..., None]:
     """Wrap a command's `main`: a `UserError` becomes `error: ...` on stderr and status 2.
 
-    So does an `OSError` of a disk in trouble; Ctrl-C ends with status 130 and no traceback.
+    So does an `OSError` of a disk in trouble, memory that is full and a backend that JAX has not.
+    Ctrl-C ends with status 130 and no traceback, a closed pipe (`| head`) with 0 and no word.
     """
 
     def wrapped(*args, **kwargs):
         try:
-            return main(*args, **kwargs)
+            result = main(*args, **kwargs)
+            sys.stdout.flush()  # here, where a closed pipe is still answered
+            return result
+        except BrokenPipeError:
+            _end_quietly()
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
@@ -107,8 +115,48 @@ def exit_gracefully(main: Callable[..., None]) -> Callable[..., None]:
                 raise
             print(f"error: {_disk_sentence(error)}", file=sys.stderr)
             sys.exit(2)
+        except (RuntimeError, MemoryError, AssertionError) as error:
+            text = out_of_memory(error) or missing_backend(error)
+            if text is None:
+                raise
+            print(f"error: {text}", file=sys.stderr)
+            sys.exit(2)
 
     return wrapped
+
+
+def _end_quietly() -> None:
+    """Exit after the reader of a pipe has left: Python's last flush would complain of it."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.exit(0)
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """Return what to lower where memory was full, None for any other error."""
+    if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+        return None
+    reason = str(error).strip().partition("\n")[0][:200] or "of this process"
+    return (
+        f"out of memory: {reason}\nTo train, lower --config.sampler.P or --config.sampler.K, or "
+        "set --config.model.remat=True, --config.dtype=bfloat16 or --config.data.placement=host; "
+        "to evaluate, lower evaluation.batch_size. See also what else uses this device."
+    )
+
+
+def missing_backend(error: BaseException) -> str | None:
+    """Return which backend JAX was asked for and has not, None for any other error."""
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if not asked or not any(os.path.basename(file) == "xla_bridge.py" for file in files):
+        return None
+    names = [entry.metadata["Name"] or "" for entry in importlib.metadata.distributions()]
+    plugins = sorted({name for name in names if name.startswith("jax-") and "plugin" in name})
+    reason = str(error).strip().partition("\n")[0]
+    return (
+        f"JAX_PLATFORMS={asked}, but JAX cannot use that here{': ' * bool(reason)}{reason}. It has "
+        f"{', '.join(['cpu', *plugins])}: unset JAX_PLATFORMS, set it to cpu, or install JAX for "
+        'this device (pip install "jax[cuda13]" for an NVIDIA GPU)'
+    )
 
 
 def _disk_sentence(error: OSError) -> str:

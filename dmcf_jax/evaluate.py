@@ -1,6 +1,7 @@
 """Evaluation of a run by named protocols: embed the test split once, score, write, show."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from jaxtyping import Float
 from dmcf_jax.config.build import load_split
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import evaluate_protocols
 from dmcf_jax.evaluation.expected import check_against, write_record
@@ -21,11 +21,19 @@ from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
 from dmcf_jax.reports.write import write_report
+from dmcf_jax.runs.data_record import (
+    metadata_of,
+    read_record,
+    refuse_changed_test,
+    trained_and_tested,
+)
 from dmcf_jax.runs.load import TrainedModel, load_trained
+from dmcf_jax.runs.other_data import OWN_DATA, DataChoice
 from dmcf_jax.runs.summary import read_summary, summary_lines
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log, progress
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.paths import local_path
 
 
 def evaluate(
@@ -39,6 +47,7 @@ def evaluate(
     reranking: bool = False,
     query_expansion: bool = False,
     html: str | None = None,
+    data: DataChoice = OWN_DATA,
 ) -> list[dict]:
     """Evaluate a run and return its results, one dictionary for each protocol.
 
@@ -53,17 +62,21 @@ def evaluate(
         flip: average over mirror images; None takes the config's setting.
         reranking, query_expansion: post-processing, named in the result.
         html: file for a page with metrics, curves, best and worst queries and errors by camera.
+        data: to test on; by default the run's own, which must be those it was trained with.
 
     Raises:
-        UserError: for an unknown protocol, one of another data set, or a missing file or run.
+        UserError: for an unknown protocol, one of another data set, a missing file or run, or data
+            that have changed since the run was trained.
     """
     trained = load_trained(workdir, step, best)
+    trained = dataclasses.replace(trained, config=data.apply(trained.config))
     protocols = choose_protocols(trained.config.data.name, protocol_names)
     metadata = dataset_metadata(trained)
     permutations = None
     if any(protocol.needs_permutations for protocol in protocols):
         permutations = find_permutations(metadata["source"], permutations_path)
-    store = load_split(trained.config, ("test",))
+    store = load_split(trained.config, ("test",), trained.wide_range)
+    other = _compare_data(workdir, metadata, store, data.given)
     embeddings = embed_split(trained, store, flip)
     results = score(
         trained,
@@ -75,16 +88,49 @@ def evaluate(
         flip=trained.config.evaluation.flip if flip is None else flip,
         reranking=KReciprocal() if reranking else None,
         query_expansion=QueryExpansion() if query_expansion else None,
+        about_data=other,
     )
     if hosts.is_first():
         for result in results:
-            log(f"wrote {write_report(result, Path(workdir) / 'evaluation')[0]}")
+            log(f"wrote {write_report(result, _folder_of(result, local_path(workdir)))[0]}")
+        for note in dict.fromkeys(note for result in results for note in result["notes"]):
+            log(f"NOTE: {note}")
         for line in summary_lines(read_summary(workdir)):
             log(f"training: {line}")
         if html:
             lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
             _write_page(html, results, lists, store, metadata, str(workdir))
     return results
+
+
+def _folder_of(result: Mapping[str, Any], workdir: Path) -> Path:
+    """Return where a result is written: one of other data leaves the run's own as it is."""
+    data, folder = result["data"], workdir / "evaluation"
+    if "trained_on" not in data:
+        return folder
+    return folder / f"on_{data['dataset']}_{data['source_sha256'][:12]}"
+
+
+def _compare_data(
+    workdir: str | Path, metadata: dict[str, Any], store: ImageStore, chosen: bool
+) -> dict[str, Any]:
+    """Return what a result says of data that are not those the run was trained with.
+
+    Args:
+        chosen: other data were asked for; otherwise changed data are refused.
+    """
+    workdir, people = local_path(workdir), store.identity.tolist()
+    if not chosen:
+        refuse_changed_test(workdir, metadata, people)
+        return {}
+    known = read_record(workdir)
+    if known is None or known["records_sha256"] == metadata["records_sha256"]:
+        return {}
+    said = {name: known[name] for name in ("dataset", "trial", "records_sha256")}
+    both = trained_and_tested(known, metadata, people)
+    if both and known["dataset"] == metadata["dataset"]:
+        log(f"NOTE: {len(both)} tested people have the names of people that were trained on.")
+    return {"trained_on": said, "trained_and_tested": len(both)}
 
 
 def _write_page(html, results, lists, store, metadata, source):
@@ -97,8 +143,7 @@ def _write_page(html, results, lists, store, metadata, source):
 
 def dataset_metadata(trained: TrainedModel) -> dict[str, Any]:
     """Return the metadata of the prepared data set that a run was trained on."""
-    data = trained.config.data
-    return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
+    return metadata_of(trained.config)
 
 
 def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
@@ -141,11 +186,13 @@ def score(
     flip: bool = False,
     reranking: KReciprocal | None = None,
     query_expansion: QueryExpansion | None = None,
+    about_data: Mapping[str, Any] | None = None,
 ) -> list[dict]:
     """Return a result dictionary for each protocol, with the metadata of model and data.
 
     Args:
         metadata: of the data set, read from the run's if None.
+        about_data: what else the results say of the data.
     """
     data = trained.config.data
     metadata = metadata or dataset_metadata(trained)
@@ -159,10 +206,13 @@ def score(
         query_expansion=query_expansion,
         options=("flip",) if flip else (),
     )
-    about_data = {key: metadata[key] for key in ("dataset", "official", "counts", "source_sha256")}
+    known = ("dataset", "official", "counts", "source_sha256", "records_sha256")
+    published = DATASETS[data.name].published is not None
+    facts = {key: metadata[key] for key in known}
+    facts |= {"unofficial": published and not metadata["official"], **(about_data or {})}
     return [
         result_as_dict(
-            result, step=trained.step, chosen_by=trained.chosen_by, extra={"data": about_data}
+            result, step=trained.step, chosen_by=trained.chosen_by, extra={"data": facts}
         )
         for result in results
     ]

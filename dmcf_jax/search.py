@@ -18,11 +18,13 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
+from dmcf_jax.retrieval.galleries import Galleries
 from dmcf_jax.retrieval.model import FeatureExtractor, load_model
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.top_k import rank, top_k
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.paths import local_path
 
 __all__ = ["SearchOptions", "load_model", "rank", "run_search", "table", "top_k"]
 
@@ -39,7 +41,9 @@ class SearchOptions:
     top: int = 20
     query_modality: str | None = None
     gallery_modality: str | None = None
+    gallery_root: str | None = None
     index: str | None = None
+    index_options: str | None = None
     json: str | None = None
     html: str | None = None
     html_queries: int = 50
@@ -56,7 +60,7 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
 
     Raises:
         UserError: a missing model or picture, embeddings of different models, or pictures whose
-            modality is not known.
+            modality is not known or contradicted by their folders.
     """
     _check(options)
     model = load_model(options.model)
@@ -67,20 +71,32 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
             about="--model",
         )
     with ExitStack() as stack:
-        queries, gallery = (
-            stack.enter_context(_embeddings_of(model, source, modality, flag, options.skip_bad))
-            for source, modality, flag in (
-                (options.query, options.query_modality, "--query"),
-                (options.gallery, options.gallery_modality, "--gallery"),
-            )
-        )
+
+        def embeddings(source: str, modality: str | None, flag: str) -> EmbeddingSet:
+            made = _embeddings_of(model, source, modality, flag, options.skip_bad)
+            return stack.enter_context(made)
+
+        queries = embeddings(options.query, options.query_modality, "--query")
+        sets = [
+            embeddings(source, options.gallery_modality, "--gallery")
+            for source in sources(options.gallery)
+        ]
+        root = local_path(options.gallery_root, "--gallery_root") if options.gallery_root else None
+        gallery = Galleries(sets, root)
         matches = _find(model, queries, gallery, options)
         if options.html:
-            _write_page(model, matches, queries.root, gallery.root, options, Path(options.html))
+            _write_page(model, matches, queries.root, gallery, options, Path(options.html))
     if options.json:
         write_atomically(Path(options.json), json.dumps(matches, indent=1) + "\n")
         log(f"wrote {options.json}")
     return matches
+
+
+def sources(gallery: str) -> list[str]:
+    """Return the galleries that '--gallery=A,B' names; a path may hold a comma itself."""
+    if local_path(gallery, "--gallery").exists():
+        return [gallery]
+    return [name for name in gallery.split(",") if name]
 
 
 def _check(options: SearchOptions) -> None:
@@ -94,6 +110,12 @@ def _check(options: SearchOptions) -> None:
             problems.append(Problem(f"--{flag}", text))
     if options.explain and not options.html:
         problems.append(Problem("--explain", "--explain draws into the page: add --html=FILE"))
+    if options.gallery_root and not options.html and "," not in options.gallery:
+        text = "--gallery_root says where the pictures of the page are: add --html=FILE"
+        problems.append(Problem("--gallery_root", text))
+    if options.index_options and not options.index:
+        text = "--index_options are options of a faiss index: add --index, such as IVF1024,Flat"
+        problems.append(Problem("--index_options", text))
     if problems:
         raise UserError.listing("the search cannot start:", problems)
 
@@ -106,6 +128,7 @@ def _embeddings_of(
     if is_embedding_set(source):
         embeddings = EmbeddingSet(source)
         embeddings.check_model(model, flag)
+        embeddings.check_modality(modality, f"{flag}_modality")
         yield embeddings
         return
     images = list_images(source, modality, flag, f"{flag}_modality")
@@ -115,14 +138,19 @@ def _embeddings_of(
 
 
 def _find(
-    model: FeatureExtractor, queries: EmbeddingSet, gallery: EmbeddingSet, options: SearchOptions
+    model: FeatureExtractor, queries: EmbeddingSet, gallery: Galleries, options: SearchOptions
 ) -> dict[str, Any]:
-    vectors = queries.read()
+    vectors, quality = queries.read(), {}
     with log_time(f"searching {len(gallery)} gallery pictures for {len(vectors)} queries"):
         if options.index:
-            from dmcf_jax.retrieval.faiss_index import index_top_k
+            from dmcf_jax.retrieval.faiss_index import search_index
 
-            scores, rows = index_top_k(gallery, vectors, options.top, options.index)
+            found = search_index(
+                gallery.alone(), vectors, options.top, options.index, options.index_options
+            )
+            scores, rows = found.scores, found.rows
+            quality = {"options": options.index_options, "share_of_exact": found.share}
+            quality["queries_with_fewer"] = found.short
         else:
             scores, rows = top_k(vectors, gallery.blocks(), options.top)
     names = gallery.labels(int(row) for row in set(rows.reshape(-1).tolist()) if row >= 0)
@@ -134,6 +162,7 @@ def _find(
         "model": {"source": model.source, "fingerprint": model.fingerprint},
         "gallery": {"source": options.gallery, "pictures": len(gallery)},
         "exact": not options.index,
+        **({"index": {"factory": options.index, **quality}} if options.index else {}),
         "results": results,
     }
 
@@ -154,23 +183,32 @@ def _write_page(
     model: FeatureExtractor,
     found: dict[str, Any],
     query_root: Path,
-    gallery_root: Path,
+    gallery: Galleries,
     options: SearchOptions,
     file: Path,
 ) -> None:
     from dmcf_jax.reports.html.search_page import search_page
 
+    gallery_root = gallery.root
     shown = found | {"results": found["results"][: options.html_queries]}
     explanations = None
     if options.explain:
         from dmcf_jax.retrieval.explain import explain_best
 
         explanations = explain_best(model, shown["results"], query_root, gallery_root)
+        if without := sum(one is None for one in explanations):
+            log(f"NOTE: {without} queries are not explained: a picture cannot be read.")
     page = search_page(
         shown, query_root, gallery_root, len(found["results"]), explanations=explanations
     )
     write_atomically(file, page)
     log(f"wrote {options.html}")
+    matches = [match for result in shown["results"] for match in result["matches"]]
+    if missing := gallery.missing(matches):
+        log(
+            f"NOTE: {len(missing)} pictures of the gallery are not found and left blank in the "
+            f"page, such as {missing[0]}. If they were moved: --gallery_root=FOLDER"
+        )
 
 
 def table(found: dict[str, Any]) -> str:

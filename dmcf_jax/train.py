@@ -20,12 +20,20 @@ from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.models.tree_paths import parameter_table
+from dmcf_jax.runs.data_record import (
+    describe,
+    metadata_of,
+    names_of,
+    refuse_other_data,
+    write_record,
+)
 from dmcf_jax.runs.folder import refuse_other_config, write_run_info
 from dmcf_jax.runs.run import Run
 from dmcf_jax.runs.summary import drop_summary, read_summary
 from dmcf_jax.runtime import compiler_options, devices, hosts
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.random_keys import training_keys
 from dmcf_jax.runtime.signals import Interruption
 from dmcf_jax.training.classifier_start import start_at_means
@@ -50,6 +58,10 @@ class TrainingImages(NamedTuple):
     held_out: ImageStore
     table: IdentityTable
 
+    def classes(self) -> list[int]:
+        """Return the identity of each class."""
+        return self.store.identity[self.table.rows[0, :, 0]].tolist()
+
 
 def train(
     config: ConfigDict,
@@ -68,10 +80,11 @@ def train(
             a run or to act on it.
 
     Raises:
-        UserError: for a config that cannot be run, missing data, a workdir of another config or
-            in use, a damaged checkpoint, a disk that fails, and a loss that stops being finite.
+        UserError: for a config that cannot be run, missing data, a workdir of another config, of
+            other data or in use, a damaged checkpoint, a disk that fails, and a loss that stops
+            being finite.
     """
-    workdir = Path(workdir)
+    workdir = local_path(workdir, "--workdir")
     with Interruption() as interruption:
         validate(config)
         refuse_other_config(workdir, config)
@@ -83,6 +96,9 @@ def train(
             run.agree({"the training images": inputs})
             if step is not None:
                 run.go_back_to(step)
+            if run.start:
+                record = describe(config, images.classes())
+                refuse_other_data(workdir, record, config.data.train_splits)
             return _train(run, images, mesh, on_step)
 
 
@@ -104,7 +120,8 @@ def _train(
 ) -> TrainState:
     config = run.config
     built = build(config, identities=images.table.counts.shape[1])
-    state = start_state(config, built, mesh, run.checkpoints)
+    people = names_of(images.classes(), metadata_of(config))
+    state = start_state(config, built, mesh, run.checkpoints, people)
     embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
     if config.model.classifier_start == "means" and not run.start:
         state = start_at_means(built.model, embed, state, images.store, images.table)
@@ -160,11 +177,12 @@ def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> d
 
 
 def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:
-    """Write config, environment and classes: class c is the c-th identity of classes.json."""
+    """Write config, environment, data and classes: class c is the c-th of classes.json."""
     if hosts.is_first():
         write_run_info(run.workdir, run.config)
-        identities = images.store.identity[images.table.rows[0, :, 0]].tolist()
-        write_atomically(run.workdir / "classes.json", json.dumps(identities) + "\n")
+        classes = images.classes()
+        write_atomically(run.workdir / "classes.json", json.dumps(classes) + "\n")
+        write_record(run.workdir, describe(run.config, classes))
     log(parameter_table(state.params))
 
 

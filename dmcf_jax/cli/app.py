@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import difflib
+import io
 import runpy
 import signal
 import sys
@@ -14,7 +15,8 @@ from absl import app, flags, logging
 import dmcf_jax
 from dmcf_jax import __version__
 from dmcf_jax.config.read import MISTAKES, sentence
-from dmcf_jax.errors import exit_gracefully
+from dmcf_jax.config.words import checked_words
+from dmcf_jax.errors import UserError, exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
 
 # In the order of their use; each is the file of this folder with its name.
@@ -80,6 +82,10 @@ def run_verb(verb: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2."""
+    _refuse_windows()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse)
 
 
@@ -114,6 +120,13 @@ def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.Abstra
     return join
 
 
+def _refuse_windows() -> None:
+    try:
+        from dmcf_jax.runtime import locks  # noqa: F401
+    except ImportError as error:
+        _refuse(str(error))
+
+
 def _quietly(main: Callable[[], None]) -> None:
     """Call `main` with compiled programs kept and libraries quiet (but for --verbosity)."""
     keep_compiled(_CACHE.value)
@@ -124,10 +137,15 @@ def _quietly(main: Callable[[], None]) -> None:
 
 def _parse(arguments: list[str]) -> list[str]:
     try:
+        several = [n for n in flags.FLAGS if isinstance(flags.FLAGS[n], flags.MultiFlag)]
+        # The overrides of a config are read from sys.argv.
+        sys.argv[1:] = arguments[1:] = checked_words(arguments[1:], several)
         rest = flags.FLAGS(arguments)
         if "config" in flags.FLAGS:
             # A file that cannot be read is reported by its first use only; this is the first.
             list(flags.FLAGS.config)
+    except UserError as error:
+        _refuse(str(error))
     except MISTAKES as error:
         _refuse(sentence(error))
     if len(rest) > 1:

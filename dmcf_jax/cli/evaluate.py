@@ -2,6 +2,7 @@
 
 dmcf evaluate --workdir=runs/regdb_1
 dmcf evaluate --workdir=runs/regdb_1 --html=report.html
+dmcf evaluate --workdir=runs/regdb_1 --data=own --data_dir=DIR
 dmcf evaluate --workdir=runs/regdb_1 --expect=recorded.json
 dmcf evaluate --list_protocols
 dmcf evaluate --pool=runs/regdb_1,runs/regdb_2 --out=runs/regdb
@@ -27,6 +28,9 @@ _EXPECT = flags.DEFINE_string("expect", None, "Stored results that these must ag
 _TOLERANCE = flags.DEFINE_float(
     "tolerance", None, "Largest difference from the stored results, a fraction; by default theirs"
 )
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data; by default the run's")
+_DATA = flags.DEFINE_string("data", None, "Data set to test on; by default the run's")
+_TRIAL = flags.DEFINE_integer("trial", None, "Its split; by default the run's")
 _OUT = flags.DEFINE_string("out", None, "Folder for pooled results")
 _joined_hosts = app.host_flags()
 
@@ -40,6 +44,7 @@ def main() -> None:
 
     from dmcf_jax.errors import UserError
     from dmcf_jax.evaluate import compare, evaluate, pool, show
+    from dmcf_jax.runs.other_data import DataChoice
 
     if _POOL.value and _OUT.value:
         results = pool(_POOL.value, _PROTOCOL.value, Path(_OUT.value))
@@ -57,6 +62,7 @@ def main() -> None:
                 reranking=_RERANKING.value,
                 query_expansion=_EXPANSION.value,
                 html=_HTML.value,
+                data=DataChoice(_DATA_DIR.value, _DATA.value, _TRIAL.value),
             )
             show(results)
             compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)

@@ -17,6 +17,9 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a run, or of an exper
 _OUT = flags.DEFINE_string("out", None, "Folder for the files; by default <workdir>/figures")
 _PAIRS = flags.DEFINE_integer("pairs", 2, "Pairs of images in figure 5")
 _IDENTITIES = flags.DEFINE_integer("identities", 12, "People in the map of embeddings")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data; by default the run's")
+_DATA = flags.DEFINE_string("data", None, "Data set to draw from; by default the run's")
+_TRIAL = flags.DEFINE_integer("trial", None, "Its split; by default the run's")
 
 
 def main() -> None:
@@ -24,12 +27,14 @@ def main() -> None:
     from dmcf_jax.errors import UserError
     from dmcf_jax.reports.figures.draw import draw
     from dmcf_jax.reports.figures.inputs import FigureOptions
+    from dmcf_jax.runs.other_data import DataChoice
     from dmcf_jax.runtime.console import log
 
     if not _WORKDIR.value:
         text = "name --workdir, the folder of a run or of an experiment"
         raise UserError(text, about="--workdir")
-    options = FigureOptions(_PAIRS.value, _IDENTITIES.value)
+    data = DataChoice(_DATA_DIR.value, _DATA.value, _TRIAL.value)
+    options = FigureOptions(_PAIRS.value, _IDENTITIES.value, data)
     paths = draw(_FIGURE.value, _WORKDIR.value, _OUT.value, options)
     log("\n".join(f"wrote {path}" for path in paths))
 

@@ -23,6 +23,7 @@ flags.DEFINE_bool("verify", False, "Check what is prepared against its hashes; b
 flags.DEFINE_string("layout", "regdb", "synthetic: regdb or sysu_mm01.")
 flags.DEFINE_integer("identities", 100, "synthetic: how many people, over all splits.")
 flags.DEFINE_float("split_by_identity", None, "own: draw this share of the people to train on.")
+flags.DEFINE_string("pattern", None, "own: folders' order, as {split}/{identity}/{modality}.")
 flags.DEFINE_integer("seed", 0, "synthetic: the same seed gives the same images; own: the split.")
 
 
@@ -60,14 +61,39 @@ def _check(options: Any) -> None:
     if not options.data_dir:
         text = "--data_dir is missing: the folder for prepared data sets"
         problems.append(Problem("--data_dir", text))
+    if options.dataset in allowed:
+        problems += _without_effect(options)
+    if options.seed < 0:
+        problems.append(Problem("--seed", f"--seed={options.seed}: expected 0 or more"))
     if options.dataset == "synthetic" and options.source:
         text = "--source does not go with --dataset=synthetic, which renders its own images"
         problems.append(Problem("--source", text))
-    if not _is_own(options.dataset) and options.split_by_identity is not None:
-        text = f"--split_by_identity does not go with --dataset={options.dataset}"
-        problems.append(Problem("--split_by_identity", text))
     if problems:
         raise UserError.listing("nothing was done:", problems)
+
+
+def _without_effect(options: Any) -> list[Problem]:
+    """Return a problem for each flag that was given and means nothing for this data set."""
+    from dmcf_jax.data.datasets import DATASETS
+
+    own, made = _is_own(options.dataset), options.dataset == "synthetic"
+    known = DATASETS.get(options.layout if made else options.dataset)
+    has_trials = known is None or known.trials is not None
+    meant = {
+        "split_by_identity": own,
+        "pattern": own,
+        "seed": own or made,
+        "layout": made,
+        "identities": made,
+        "unofficial": not own,
+        "trial": has_trials,
+    }
+    values = {name: getattr(options, name, flags.FLAGS[name].default) for name in meant}
+    return [
+        Problem(f"--{name}", f"--{name}={value} has no effect with --dataset={options.dataset}")
+        for name, value in values.items()
+        if not meant[name] and value != flags.FLAGS[name].default
+    ]
 
 
 def _is_own(name: str) -> bool:
@@ -97,6 +123,7 @@ def _prepare(options: Any) -> Sequence:
             options.data_dir,
             split_by_identity=options.split_by_identity,
             seed=options.seed,
+            pattern=getattr(options, "pattern", None),
             progress=True,
         )
     from dmcf_jax.data.records.prepare import prepare

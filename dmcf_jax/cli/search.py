@@ -11,12 +11,16 @@ from dmcf_jax.cli import app
 _MODALITIES = "visible or infrared; a CSV file may have a column of it"
 
 flags.DEFINE_string("model", None, "A run's folder, or an exported file", required=True)
-flags.DEFINE_string("gallery", None, "Embeddings of dmcf embed, or pictures", required=True)
+flags.DEFINE_string(
+    "gallery", None, "Embeddings of dmcf embed, or pictures; several as A,B", required=True
+)
+flags.DEFINE_string("gallery_root", None, "Where the gallery's pictures are now, if moved")
 flags.DEFINE_string("query", None, "A picture, a folder, a CSV file or embeddings", required=True)
 flags.DEFINE_string("query_modality", None, _MODALITIES)
 flags.DEFINE_string("gallery_modality", None, _MODALITIES)
 flags.DEFINE_integer("top", 20, "Matches for each query")
 flags.DEFINE_string("index", None, "A faiss index such as HNSW32: faster, not exact")
+flags.DEFINE_string("index_options", None, "Of its search, such as nprobe=64 or efSearch=128")
 flags.DEFINE_string("json", None, "File for all matches")
 flags.DEFINE_string("html", None, "File for a page with pictures")
 flags.DEFINE_integer("html_queries", 50, "Queries shown in the page")

@@ -16,6 +16,9 @@ from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
 from dmcf_jax.data.prepare_input import InputForm
+from dmcf_jax.data.records.prepared import read_metadata
+from dmcf_jax.data.records.prepared import wide_range as wide_range_of
+from dmcf_jax.data.wide_values import WideRange
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.method import Method, Watched
 from dmcf_jax.methods.optimizer import OptimSettings, make_optimizer
@@ -145,9 +148,17 @@ def _schedule(config: ConfigDict, peak: float) -> Callable:
     return make_schedule(peak, steps, optim.warmup_steps, decay_at, optim.decay_factor)
 
 
-def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
-    """Return the decoded images of `splits` of the config's data set."""
+def load_split(
+    config: ConfigDict, splits: tuple[str, ...], wide_range: WideRange | str = ""
+) -> ImageStore:
+    """Return the decoded images of `splits` of the config's data set.
+
+    Args:
+        wide_range: of pictures of more than eight bits; '' for the config's choice.
+    """
     data = config.data
+    if isinstance(wide_range, str):
+        wide_range = resolved_wide_range(config)
     with hosts.first_alone():  # it fills the cache if need be, and the others read it
         return load_images(
             data.name,
@@ -156,9 +167,19 @@ def load_split(config: ConfigDict, splits: tuple[str, ...]) -> ImageStore:
             tuple(data.size),
             trial=DATASETS[data.name].trial(data.trial),
             resample=data.filter,
+            wide_range=wide_range,
             cache_dir=data.cache_dir or None,
             progress=hosts.is_first(),
         )
+
+
+def resolved_wide_range(config: ConfigDict) -> WideRange:
+    """Return the range that the config's choice means for its data set."""
+    data = config.data
+    if data.wide_range != "data_set":
+        return wide_range_of(data.wide_range, {})
+    metadata = read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
+    return wide_range_of(data.wide_range, metadata, data.data_dir)
 
 
 def held_out_identities(config: ConfigDict, identity: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
 from dmcf_jax.data.prepare_input import CHANNELS
+from dmcf_jax.data.wide_values import CHOICES
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.dmcf.losses import KINDS
 from dmcf_jax.methods.network.heads import HEADS
@@ -117,6 +118,7 @@ FIELDS: dict[str, Check] = {
     "data.erase_fill": choice(*FILLS),
     "data.input": choice(*CHANNELS),
     "data.standardise": flag,
+    "data.wide_range": choice(*CHOICES),
     "data.placement": choice("auto", "device", "host"),
     "sampler.P": whole(2, 65536),
     "sampler.K": whole(1, 65536),

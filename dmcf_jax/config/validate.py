@@ -22,6 +22,7 @@ OPERATIONAL = (
     "data.data_dir",
     "data.cache_dir",
     "data.placement",
+    "train.checkpoint_every",
     "train.log_every",
     "train.skip_non_finite",
     "train.summary_people",

@@ -11,6 +11,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.datasets.listing import FIELDS
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.reader import Records
+from dmcf_jax.data.wide_values import WideRange
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
@@ -42,6 +43,7 @@ def decode_records(
     expected: dict[str, str],
     size: tuple[int, int],
     resample: str,
+    wide_range: WideRange,
     write: Callable[[int, np.ndarray], None],
     show: bool,
 ) -> dict[str, np.ndarray]:
@@ -52,6 +54,7 @@ def decode_records(
         expected: SHA-256 of the records of each split, from the data set's metadata.
         size: (height, width) in pixels.
         resample: one of `decode.FILTERS`.
+        wide_range: values of pictures of more than eight bits that become 0 and 255.
         write: receives the number of a row and uint8 [n h w 3] from there on, from several
             threads.
         show: show a progress bar.
@@ -71,7 +74,7 @@ def decode_records(
         ]
         pixels = np.empty((len(records), *size, 3), np.uint8)
         for number, (_, record) in enumerate(records):
-            pixels[number] = _pixels(splits.folder, record, size, resample)
+            pixels[number] = _pixels(splits.folder, record, size, resample, wide_range)
         write(start, pixels)
         return done
 
@@ -110,10 +113,14 @@ def _collect(
 
 
 def _pixels(
-    folder: Path, record: dict[str, Any], size: tuple[int, int], resample: str
+    folder: Path,
+    record: dict[str, Any],
+    size: tuple[int, int],
+    resample: str,
+    wide_range: WideRange,
 ) -> np.ndarray:
     try:
-        return decode.decode_array(record["image"], size, resample)
+        return decode.decode_array(record["image"], size, resample, wide_range)
     except decode.BadImage as error:
         raise UserError(
             f"{folder}: the record of {record['path']} {error}. Delete the folder and prepare the "

@@ -18,8 +18,10 @@ from jaxtyping import Int32, Shaped, UInt8
 
 from dmcf_jax.data import decode, image_cache
 from dmcf_jax.data.records import prepared
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import INFRARED, VISIBLE
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,7 @@ def load_images(
     *,
     trial: int | None = None,
     resample: str = "lanczos",
+    wide_range: WideRange = FULL,
     cache_dir: str | Path | None = None,
     progress: bool | None = None,
 ) -> ImageStore:
@@ -80,6 +83,8 @@ def load_images(
         size: (height, width) in pixels.
         trial: its number for a data set with trials, None for the others.
         resample: 'lanczos', 'bicubic' or 'bilinear'.
+        wide_range: values of pictures of more than eight bits that become 0 and 255; see
+            `prepared.wide_range`.
         cache_dir: where decoded images are kept; data_dir/cache by default.
         progress: show a progress bar while decoding.
 
@@ -91,9 +96,11 @@ def load_images(
     splits, size = tuple(splits), (int(size[0]), int(size[1]))
     _check_arguments(name, metadata, splits, size, resample)
     folder = _cache_folder(
-        Path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, resample
+        local_path(cache_dir or Path(data_dir, "cache")), name, trial, splits, size, resample
     )
+    folder = folder.with_name(folder.name + _wide_title(wide_range))
     stamp = _stamp(name, metadata, splits, size, resample)
+    stamp["wide_range"] = wide_range and list(wide_range)
     cached = image_cache.read_cache(folder, stamp)
     if cached is None:
         where = prepared.directory(name, data_dir, trial)
@@ -146,6 +153,12 @@ def _cache_folder(
     return cache_dir / re.sub(r"[^A-Za-z0-9_+]", "-", title)
 
 
+def _wide_title(wide_range: WideRange) -> str:
+    if wide_range == FULL:
+        return ""
+    return "_" + ("-".join(f"{end:g}" for end in wide_range) if wide_range else "file")
+
+
 def _stamp(
     name: str,
     metadata: dict[str, Any],
@@ -176,10 +189,11 @@ def _fill(
 
     _, *size, _ = stamp["shape"]  # [n h w 3]
     splits = Splits(where, tuple(stamp["splits"]))
-    expected = metadata["records_sha256"]
+    expected, given = metadata["records_sha256"], stamp["wide_range"]
+    wide = tuple(given) if given else None
 
     def fill(write: Callable[[int, np.ndarray], None]) -> dict[str, np.ndarray]:
-        return decode_records(splits, expected, tuple(size), stamp["filter"], write, show)
+        return decode_records(splits, expected, tuple(size), stamp["filter"], wide, write, show)
 
     try:
         image_cache.write_cache(folder, stamp, fill)

@@ -25,6 +25,7 @@ from dmcf_jax.evaluation.ranking.ranking import (
     summarise,
 )
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
+from dmcf_jax.evaluation.suspicions import suspicions
 
 # Rows of one trial: of the queries, of the gallery.
 Rows = tuple[Int[np.ndarray, " q"], Int[np.ndarray, " g"]]
@@ -34,12 +35,16 @@ Ranker = Callable[[Rows, list[np.ndarray], dict[str, str]], RankedQueries]
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """One trial: its number, metrics, and SHA-256 of its gallery's and queries' paths."""
+    """One trial: its number, metrics, and SHA-256 of its gallery's and queries' paths.
+
+    `notes` are reasons to doubt the scores, see `suspicions`.
+    """
 
     trial: int
     metrics: Metrics
     gallery_hash: str
     query_hash: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +142,9 @@ class _Split:
         labels = [values[side] for values in (identity, camera) for side in rows]
         ranked = rank(rows, labels, {"ignore": protocol.ignore, "cmc": protocol.cmc})
         query_hash, gallery_hash = (self._hash(side) for side in rows)
-        return TrialResult(trial + first_trial, summarise(ranked), gallery_hash, query_hash)
+        metrics, same = summarise(ranked), len(np.intersect1d(*rows))
+        notes = tuple(suspicions(metrics, labels[0], labels[1], same))
+        return TrialResult(trial + first_trial, metrics, gallery_hash, query_hash, notes)
 
     def _hash(self, rows):
         key = rows.tobytes()

@@ -53,6 +53,7 @@ def result_as_dict(
         "package": {"name": "dmcf_jax", "version": __version__},
         "checkpoint": {"step": step, "chosen_by": chosen_by},
         **dict(extra or {}),
+        "notes": list(dict.fromkeys(note for trial in result.trials for note in trial.notes)),
         "trials": trials,
         **_averages(trials),
     }
@@ -117,6 +118,38 @@ def title(result: Mapping) -> str:
     return ", ".join([result["protocol"], *result["options"]])
 
 
+def marked_title(result: Mapping) -> str:
+    """Return a result's name with what readers must know of its data."""
+    data, models = result.get("data", {}), result.get("models", {})
+    marks = ["unofficial data"] if data.get("unofficial") else []
+    if "trained_on" in data:
+        marks.append(f"{data['dataset']}, trained on {_trained_on(data['trained_on'])}")
+    if models and models["pooled"] < models["of"]:
+        marks.append(f"{models['pooled']} of {models['of']} trials")
+    return title(result) + (f" ({'; '.join(marks)})" if marks else "")
+
+
+def _trained_on(trained: Mapping) -> str:
+    trial = f" trial {trained['trial']}" if trained.get("trial") else ""
+    return f"other data ({trained['dataset']}{trial})"
+
+
+def _pooled_data(results: Sequence[Mapping]) -> dict:
+    """Return what the pooled results' data have in common."""
+    data = [result.get("data", {}) for result in results]
+    if not all(data):
+        return {}
+    return {
+        "data": {
+            "dataset": data[0].get("dataset"),
+            "official": all(one.get("official") for one in data),
+            "unofficial": any(one.get("unofficial") for one in data),
+            "counts": [one.get("counts") for one in data],
+            "records_sha256": [one.get("records_sha256") for one in data],
+        }
+    }
+
+
 def pool_trials(paths: Sequence[str | os.PathLike]) -> dict:
     """Return one result from several files of the same protocol, as for RegDB's ten models.
 
@@ -141,6 +174,7 @@ def pool_trials(paths: Sequence[str | os.PathLike]) -> dict:
             for path, r in zip(paths, results, strict=True)
         ],
         "models": {"pooled": len(results), "of": models},
+        **_pooled_data(results),
         "trials": trials,
         **_averages(trials),
     }
@@ -205,7 +239,7 @@ def markdown_table(results: Sequence[Mapping]) -> str:
     rows = [header, [":--", *["--:"] * (len(header) - 1)]]
     for result in results:
         cells = [_cell(result, field) for field in (*RANKS, "mAP", "mINP")]
-        rows.append([title(result), str(len(result["trials"])), *cells])
+        rows.append([marked_title(result), str(len(result["trials"])), *cells])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 

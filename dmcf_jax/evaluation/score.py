@@ -8,7 +8,7 @@ needed. Nothing pickled is ever loaded.
 
 import os
 import zipfile
-import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from dmcf_jax.evaluation.ranking.ranking import (
     summarise,
 )
 from dmcf_jax.evaluation.results import metrics_as_dict
+from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
+from dmcf_jax.runtime.console import log
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 
 # Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
 # accepted too.
@@ -35,7 +38,7 @@ FAMILIES = {
     for protocol in reversed(list_protocols())
 }
 SIDES = ("query", "gallery")
-UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
+CAMERAS = {"sysu_mm01": range(1, 7), "regdb": range(1, 3), "llcm": range(1, 10)}
 CURE = "Write the file with numpy.savez(path, query_features=..., query_ids=..., ...)."
 
 
@@ -48,6 +51,8 @@ def score(
     max_rank: int = 20,
 ) -> dict:
     """Return protocol, cmc {'1': ...}, mAP, mINP (fractions), queries, valid_queries, gallery.
+
+    `notes` are reasons to doubt the scores; they are logged, too.
 
     Args:
         features: path of the `.npz` file.
@@ -63,8 +68,32 @@ def score(
     problems = _choice_problems(features, metric, max_rank)
     arrays = _read_arrays(features, distances is None, problems) if features else {}
     matrix = _read_matrix(distances, problems) if distances else None
+    return score_arrays(arrays, protocol, matrix, problems, metric=metric, max_rank=max_rank)
+
+
+def score_arrays(
+    arrays: dict[str, np.ndarray],
+    protocol: str,
+    matrix: np.ndarray | None = None,
+    problems: Sequence[Problem] = (),
+    *,
+    metric: str = "cosine",
+    max_rank: int = 20,
+) -> dict:
+    """Return what `score` returns, of arrays in memory.
+
+    Args:
+        arrays: those of the file, by name.
+        matrix: distances [q, g] in place of features.
+        problems: what is wrong already.
+
+    Raises:
+        UserError: see `score`.
+    """
+    problems = list(problems)
     ignore, cmc = _rules(protocol, problems)
     _check_labels(arrays, matrix, ignore, problems)
+    problems += _unknown_cameras(arrays, protocol) if ignore != "none" else []
     if matrix is None:
         _check_features(arrays, metric if metric in METRICS else METRICS[0], problems)
     if problems:
@@ -75,12 +104,18 @@ def score(
         arrays.get("query_cameras"),
         arrays.get("gallery_cameras"),
     )
+    same = 0
     if matrix is None:
         sides = arrays["query_features"], arrays["gallery_features"]
+        same = rows_in_both(*sides)
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
-    return {"protocol": protocol, **metrics_as_dict(summarise(ranked, max_rank))}
+    metrics = summarise(ranked, max_rank)
+    notes = suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same)
+    for note in notes:
+        log(f"NOTE: {note}")
+    return {"protocol": protocol, **metrics_as_dict(metrics), "notes": notes}
 
 
 def _choice_problems(features: str | None, metric: str, max_rank: int) -> list[Problem]:
@@ -119,7 +154,7 @@ def _read_arrays(path: str, with_features: bool, problems: list[Problem]) -> dic
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return _unpack(archive, path, wanted, problems)
             _add(problems, path, "one array, not an .npz archive of named arrays")
-    except UNREADABLE as error:
+    except DAMAGED_ARCHIVE as error:
         _add(problems, path, _reason(error))
     return {}
 
@@ -146,7 +181,7 @@ def _unpack(
                 _add(problems, name, problem)
                 continue
             arrays[name] = archive[name]
-        except UNREADABLE as error:
+        except DAMAGED_ARCHIVE as error:
             _add(problems, name, _reason(error))
     return arrays
 
@@ -163,7 +198,7 @@ def _bomb(archive: zipfile.ZipFile, name: str) -> str | None:
 def _read_matrix(path: str, problems: list[Problem]) -> np.ndarray:
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except UNREADABLE as error:
+    except DAMAGED_ARCHIVE as error:
         _add(problems, path, _reason(error))
         return np.empty((0, 0))
     if not isinstance(matrix, np.ndarray):
@@ -224,6 +259,23 @@ def _label_problem(labels: np.ndarray, kind: str, ids: np.ndarray | None) -> str
         return f"{int((labels < 0).sum())} are negative, the first in row {row}: {labels[row]}"
     limit = np.iinfo(np.int64 if kind == "ids" else np.int32).max
     return f"{labels.max()} is too large" if labels.max() > limit else None
+
+
+def _unknown_cameras(arrays: dict[str, np.ndarray], protocol: str) -> list[Problem]:
+    """Return a problem for each side with cameras that the data set of a protocol has not.
+
+    With cameras that start at 0, a rule such as 'cam3-cam2' would ignore the wrong images.
+    """
+    known = CAMERAS.get(protocol.split("/")[0])
+    if known is None:
+        return []
+    found = []
+    for name in (f"{side}_cameras" for side in SIDES if f"{side}_cameras" in arrays):
+        wrong = sorted(set(arrays[name].ravel().tolist()) - set(known))
+        if wrong:
+            text = f"{name}: {protocol} has the cameras {known[0]} to {known[-1]}, not {wrong[:5]}"
+            found.append(Problem(name, text))
+    return found
 
 
 def _check_shape(

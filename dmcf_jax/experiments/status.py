@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from dmcf_jax.data.datasets import DATASETS
+from dmcf_jax.data.records import prepared
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.runs.metrics_log import read_metrics
 
@@ -73,8 +75,16 @@ def overview(runs: Sequence[Run]) -> Table:
     for run in runs:
         now = status(run)
         time_left = spell_seconds(left[run.name]) if left.get(run.name) else ""
-        table.add_row(run.name, str(now), f"{now.step} / {now.steps}", time_left)
+        state = str(now) if now.finished or is_prepared(run) else f"{now}, data not prepared"
+        table.add_row(run.name, state, f"{now.step} / {now.steps}", time_left)
     return table
+
+
+def is_prepared(run: Run) -> bool:
+    """Return whether a run's data are there."""
+    data = run.config.data
+    trial = DATASETS[data.name].trial(data.trial)
+    return prepared.directory(data.name, data.data_dir, trial).is_dir()
 
 
 def seconds_a_step(runs: Iterable[Run]) -> dict[str, float]:

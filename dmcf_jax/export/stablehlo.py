@@ -5,11 +5,14 @@ The file is a zip archive:
     visible.stablehlo, infrared.stablehlo  `jax.export` functions (weights, images) -> embeddings
     weights.safetensors                    the weights of both, by path
     config.json                            the run's config
+    versions.json                          of jax and dmcf_jax, which wrote it
 
 Images are uint8 [b h w 3] of any b, h and w; resizing and normalising are part of the functions.
 """
 
 import json
+import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +26,16 @@ from jax import export as jax_export
 from jaxtyping import Array
 from safetensors import SafetensorError
 
+from dmcf_jax import __version__
 from dmcf_jax.config.build import build_model
-from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.export.embed_function import make_embed
 from dmcf_jax.export.verify import verify
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
-from dmcf_jax.runtime.files import atomic_path
+from dmcf_jax.runtime.console import log
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE, atomic_path
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -51,7 +55,8 @@ def export_stablehlo(trained: TrainedModel, path: Path) -> None:
                 exported = _export(make_embed(trained, model, modality), weights)
                 archive.writestr(f"{modality}.stablehlo", exported.serialize())
             archive.writestr("weights.safetensors", safetensors.numpy.save(weights))
-            archive.writestr("config.json", json.dumps(flatten(trained.config), indent=2))
+            archive.writestr("config.json", json.dumps(trained.flat_config(), indent=2))
+            archive.writestr("versions.json", json.dumps(versions()))
         verify(load_exported(temporary), trained, trained.model)
 
 
@@ -73,12 +78,20 @@ def load_exported(path: str | Path) -> Callable[[np.ndarray, str], Array]:
     Raises:
         UserError: the file is missing or damaged; by `embed`, for other images or modalities.
     """
+    if newer := _newer(path):
+        log(f"NOTE: {path} may not be readable: {newer}")
     weights = jax.device_put(read_exported_weights(path))
     functions = {name: _read_part(path, f"{name}.stablehlo", _deserialize) for name in MODALITIES}
 
     def embed(images: np.ndarray, modality: str) -> Array:
         check_input(images, modality)
-        return functions[modality].call(weights, jnp.asarray(images))
+        try:
+            return functions[modality].call(weights, jnp.asarray(images))
+        except jax.errors.JaxRuntimeError as error:  # older versions notice only here
+            if "deserialize" not in str(error).lower():
+                raise
+            text = f"{path} cannot be run: {_newer(path) or 'it is of another jax'}. Export it "
+            raise UserError(f"{text}with this version of jax.", about=str(path)) from None
 
     return embed
 
@@ -92,6 +105,22 @@ def read_exported_weights(path: str | Path) -> dict[str, np.ndarray]:
     return _read_part(path, "weights.safetensors", safetensors.numpy.load)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that write and read an export."""
+    return {"jax": jax.__version__, "dmcf_jax": __version__}
+
+
+def _newer(path: str | Path) -> str:
+    """Return both versions of jax if a file is of a newer one, which this one cannot read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            written = json.loads(archive.read("versions.json"))["jax"]
+    except DAMAGED_ARCHIVE:
+        return ""
+    numbers = [[int(n) for n in re.findall(r"\d+", v)] for v in (written, jax.__version__)]
+    return f"it is of jax {written}, this is {jax.__version__}" if numbers[0] > numbers[1] else ""
+
+
 def _deserialize(data: bytes) -> jax_export.Exported:
     return jax_export.deserialize(bytearray(data))
 
@@ -100,9 +129,9 @@ def _read_part(path: str | Path, name: str, decode: Callable[[bytes], Any]) -> A
     try:
         with zipfile.ZipFile(path) as archive:
             return decode(archive.read(name))
-    # What the libraries raise for damaged data; ValueError also for a file of a newer jax.
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error).strip("'\"")
+    # What the libraries raise for damaged data (flatbuffers a struct.error) or a newer jax's.
+    except (*DAMAGED_ARCHIVE, SafetensorError, struct.error) as error:
+        reason = _newer(path) or getattr(error, "strerror", None) or str(error).strip("'\"")
         raise UserError(
             f"{path} cannot be read as an exported run ({reason}). Write it again with "
             "`dmcf export --format=stablehlo` and this version of jax.",

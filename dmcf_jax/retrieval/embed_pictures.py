@@ -1,25 +1,31 @@
 """Any number of pictures to embeddings on disk, shard by shard, in bounded memory."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dmcf_jax.data import decode
-from dmcf_jax.data.datasets.own_table import OwnRow
+from dmcf_jax.data.datasets.own_row import OwnRow
+from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.retrieval.embedding_set import (
     TEXTS,
     EmbeddingSet,
     new_manifest,
     read_manifest,
+    read_shard,
     shard_path,
     write_manifest,
     write_shard,
 )
+from dmcf_jax.retrieval.equal_embeddings import equal_embeddings
 from dmcf_jax.retrieval.model import BATCH, FeatureExtractor
 from dmcf_jax.retrieval.picture_list import ImageList
+from dmcf_jax.runtime.checksums import file_digest
 from dmcf_jax.runtime.console import log, progress_bar
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
 
 SHARD_ROWS = 8192
@@ -45,20 +51,26 @@ def embed_pictures(
 
     Raises:
         UserError: every picture that cannot be read, after all others are embedded; or a folder
-            that holds embeddings of another model or of other pictures.
+            that holds embeddings of another model, of other pictures, or of pictures whose files
+            have changed since.
     """
-    folder = Path(out)
+    folder = local_path(out, "--out")
+    for note in images.notes if show else ():
+        log(f"note: {note}")
     listed = {
         "root": str(images.root),
         "count": len(images.rows),
         "sha256": images.digest(),
+        "notes": list(images.notes),
     }
     manifest = new_manifest(model, listed, shard_rows)
     _begin_or_resume(folder, manifest)
     begun = read_manifest(folder)
     assert begun is not None  # it is there by now
     if begun["complete"]:
-        return EmbeddingSet(folder)
+        found = EmbeddingSet(folder)
+        refuse_changed(found)
+        return found
     starts = range(0, len(images.rows), shard_rows)
     bad: list[Problem] = []
     with progress_bar("embedding", len(images.rows), show) as advance:
@@ -75,7 +87,35 @@ def embed_pictures(
             "Correct or remove them, or add --skip_bad; finished embeddings are kept.",
         )
     _finish(folder, manifest)
-    return EmbeddingSet(folder)
+    found = EmbeddingSet(folder)
+    if note := equal_embeddings(found):
+        log(f"NOTE: {note}")
+    return found
+
+
+def refuse_changed(embeddings: EmbeddingSet) -> None:
+    """Compare the files of all embedded pictures with the hashes taken when they were read.
+
+    Raises:
+        UserError: naming every picture that is another one now or gone.
+    """
+    hashes = embeddings.hashes()
+
+    def check(path: str) -> Problem | None:
+        try:
+            digest = hashlib.sha256(read_image_file(embeddings.root / path)).hexdigest()
+        except decode.BadImage as error:
+            return Problem(path, f"{path} {error}")
+        return None if digest == hashes[path] else Problem(path, f"{path} is another picture now")
+
+    changed = [problem for problem in map_in_threads(check, list(hashes)) if problem]
+    if changed:
+        raise UserError.listing(
+            f"the embeddings in {embeddings.folder} are those of other pictures:",
+            changed,
+            "Delete the folder or name another --out, and embed again.",
+            at_most=10,
+        )
 
 
 def _begin_or_resume(folder: Path, manifest: dict) -> None:
@@ -87,28 +127,47 @@ def _begin_or_resume(folder: Path, manifest: dict) -> None:
             raise UserError(text, about="--out")
         write_manifest(folder, manifest)
         return
+    refuse_differing(folder, existing, manifest)
+    if existing["shard_rows"] != manifest["shard_rows"]:
+        text = f"--out={folder} was begun with {existing['shard_rows']} pictures in each shard"
+        raise UserError(text, about="--out")
+
+
+PICTURES = (("number of pictures", "images", "count"), ("list of pictures", "images", "sha256"))
+MAKERS = (("model", "model", "fingerprint"), ("folder of the pictures", "images", "root"))
+
+
+def refuse_differing(
+    folder: Path,
+    existing: dict,
+    manifest: dict,
+    what: tuple[tuple[str, str, str], ...] = MAKERS + PICTURES,
+) -> None:
+    """Compare two manifests of one folder.
+
+    Args:
+        folder: for the message.
+        existing, manifest: what is there, and what it is to be.
+        what: (title, group, key) of what must be equal.
+
+    Raises:
+        UserError: naming all that differs.
+    """
     differing = [
         Problem(
             title,
             f"{title}: {_short(existing[name][key])} there, {_short(manifest[name][key])} now",
         )
-        for title, name, key in (
-            ("model", "model", "fingerprint"),
-            ("folder of the pictures", "images", "root"),
-            ("number of pictures", "images", "count"),
-            ("list of pictures", "images", "sha256"),
-        )
+        for title, name, key in what
         if existing[name][key] != manifest[name][key]
     ]
     if differing:
         raise UserError.listing(
             f"--out={folder} holds embeddings of another model or of other pictures:",
             differing,
-            "They must not mix: name another --out, or delete the folder.",
+            "They must not mix: name another --out, or delete the folder. For more pictures in "
+            "the same folder add --add.",
         )
-    if existing["shard_rows"] != manifest["shard_rows"]:
-        text = f"--out={folder} was begun with {existing['shard_rows']} pictures in each shard"
-        raise UserError(text, about="--out")
 
 
 def _short(value: object) -> str:
@@ -128,7 +187,8 @@ def _make_shard(
     """Embed and write one shard; return its unreadable pictures instead if not to be skipped."""
     embeddings = np.empty((len(rows), model.dimension), np.float32)
     reasons: dict[int, str] = {}
-    for indices, pixels, modality in _batches(model, images, rows, reasons, advance):
+    hashes: dict[int, str] = {}
+    for indices, pixels, modality in _batches(model, images, rows, reasons, hashes, advance):
         embeddings[indices] = model.embed_pixels(pixels, modality)
     if reasons and not skip_bad:
         bad = [(rows[index].path, reason) for index, reason in sorted(reasons.items())]
@@ -142,6 +202,7 @@ def _make_shard(
         {
             "embedding": embeddings[good],
             **texts,
+            "sha256": _texts(hashes[index] for index in good),
             "skipped_path": _texts(rows[index].path for index in skipped),
             "skipped_reason": _texts(reasons[index] for index in skipped),
         },
@@ -154,26 +215,30 @@ def _batches(
     images: ImageList,
     rows: list[OwnRow],
     reasons: dict[int, str],
+    hashes: dict[int, str],
     advance: Callable[[int], None],
 ) -> Iterator[tuple[list[int], np.ndarray, str]]:
     """Yield (indices of `rows`, pixels, modality) of batches of one modality.
 
     Args:
         reasons: receives why a picture cannot be read, by index of `rows`.
+        hashes: receives the SHA-256 of each picture's file.
         advance: called with the number of pictures read.
     """
 
-    def read(row: OwnRow) -> np.ndarray | str:
+    def read(row: OwnRow) -> tuple[np.ndarray, str] | str:
         try:
-            return model.read(images.root / row.path)
+            data = read_image_file(images.root / row.path)
+            return model.pixels_of(data), hashlib.sha256(data).hexdigest()
         except decode.BadImage as error:
             return str(error)
 
     waiting: dict[str, list[tuple[int, np.ndarray]]] = {}
-    for index, (row, pixels) in enumerate(zip(rows, map_in_threads(read, rows), strict=True)):
-        if isinstance(pixels, str):
-            reasons[index] = pixels
+    for index, (row, found) in enumerate(zip(rows, map_in_threads(read, rows), strict=True)):
+        if isinstance(found, str):
+            reasons[index] = found
         else:
+            pixels, hashes[index] = found
             waiting.setdefault(row.modality, []).append((index, pixels))
             if len(waiting[row.modality]) == BATCH:
                 yield _joined(waiting.pop(row.modality), row.modality)
@@ -208,13 +273,15 @@ def _finish(folder: Path, manifest: dict) -> None:
     """Write into the manifest how many rows each shard has and what was skipped."""
     counts, skipped = [], {}
     for number in range(manifest["shards"]):
-        with np.load(shard_path(folder, number), allow_pickle=False) as file:
-            counts.append(len(file["path"]))
-            paths, reasons = file["skipped_path"].tolist(), file["skipped_reason"].tolist()
-        skipped |= dict(zip(paths, reasons, strict=True))
+        names = "path", "skipped_path", "skipped_reason"
+        paths, skipped_paths, reasons = read_shard(shard_path(folder, number), *names)
+        counts.append(len(paths))
+        skipped |= dict(zip(skipped_paths.tolist(), reasons.tolist(), strict=True))
     if not sum(counts):
         text = f"none of the {len(skipped)} pictures can be read; nothing was embedded"
         raise UserError(text, about="--images")
     for path, reason in skipped.items():
         log(f"skipped: {path} {reason}")
-    write_manifest(folder, manifest | {"complete": True, "rows": counts, "skipped": skipped})
+    done = {"complete": True, "rows": counts, "skipped": skipped}
+    hashes = [file_digest(shard_path(folder, number)) for number in range(manifest["shards"])]
+    write_manifest(folder, manifest | done | {"shards_sha256": hashes})

@@ -1,13 +1,13 @@
 """Embeddings on disk: a folder of npz files without pickle, and what made them.
 
 manifest.json    the model (source, fingerprint, dimension), the pictures (root, how many), the
-                 shards, the pictures that were skipped, and whether it is complete
-shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality as text [n];
-                 skipped_path and skipped_reason
+                 shards and their SHA-256, the pictures that were skipped, whether it is complete
+shard-00000.npz  embedding float32 [n d]; path, identity, camera, modality and the SHA-256 of the
+                 picture's file as text [n]; skipped_path and skipped_reason
 """
 
+import hashlib
 import json
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,8 @@ from jaxtyping import Float
 from dmcf_jax import __version__
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.model import FeatureExtractor
-from dmcf_jax.runtime.files import atomic_path, write_atomically
+from dmcf_jax.runtime.checksums import file_digest
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE, atomic_path, write_atomically
 
 FORMAT = "dmcf_jax embeddings 1"
 TEXTS = ("path", "identity", "camera", "modality")
@@ -55,6 +56,28 @@ def write_shard(path: Path, arrays: dict[str, np.ndarray]) -> None:
     with atomic_path(path, "Name another place with --out.") as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, **cast(dict[str, Any], arrays))
+
+
+def read_shard(path: Path, *names: str) -> list[Any]:
+    """Return arrays of a shard.
+
+    Args:
+        names: of the arrays; with '?' before it, None is returned for one that is not there.
+
+    Raises:
+        UserError: the file is damaged or missing.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [
+                file[name.removeprefix("?")] if name[0] != "?" or name[1:] in file else None
+                for name in names
+            ]
+    except DAMAGED_ARCHIVE as error:
+        raise UserError(
+            f"{path} is damaged or missing ({error}); delete {path.parent} and embed again",
+            about=str(path),
+        ) from None
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -147,6 +170,39 @@ class EmbeddingSet:
                 found[row] = {name: str(texts[name][line]) for name in TEXTS}
         return found
 
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each picture's file by its path; none of older embeddings."""
+        found: dict[str, str] = {}
+        for number in range(len(self.manifest["rows"])):
+            paths, hashes = read_shard(shard_path(self.folder, number), "path", "?sha256")
+            if hashes is not None:
+                found |= dict(zip(paths.tolist(), hashes.tolist(), strict=True))
+        return found
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all shards: what an index of these embeddings belongs to."""
+        shards = self.manifest.get("shards_sha256") or [
+            file_digest(shard_path(self.folder, number))
+            for number in range(len(self.manifest["rows"]))
+        ]
+        return hashlib.sha256("\n".join(shards).encode()).hexdigest()
+
+    def check_modality(self, modality: str | None, flag: str) -> None:
+        """Refuse a modality that these pictures were not embedded as.
+
+        Args:
+            modality: 'visible', 'infrared' or None for whatever they are.
+            flag: that named it.
+
+        Raises:
+            UserError: some pictures are of the other modality.
+        """
+        for number, rows in enumerate(self.manifest["rows"] if modality else ()):
+            others = set(self._array(number, "modality", (rows,)).tolist()) - {modality, ""}
+            if others:
+                text = f"{flag}={modality}: {self.folder} holds {others.pop()} pictures, too"
+                raise UserError(f"{text}; it knows the modality of each: leave it out", about=flag)
+
     def check_model(self, model: FeatureExtractor, what: str) -> None:
         """Check that `model` made these embeddings.
 
@@ -170,14 +226,7 @@ class EmbeddingSet:
 
     def _array(self, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = shard_path(self.folder, number)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                array = file[name]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path} is damaged or missing ({error}); delete {self.folder} and embed again",
-                about=str(path),
-            ) from None
+        (array,) = read_shard(path, name)
         if array.shape != shape:
             text = f"{path}: {name} is {array.shape}, expected {shape}; embed again"
             raise UserError(text, about=str(path))

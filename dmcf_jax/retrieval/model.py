@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,17 +20,20 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from dmcf_jax.config.build import input_form
-from dmcf_jax.config.validate import flatten
 from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
+from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
 from dmcf_jax.training.start import packaged_model
 from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
+Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
 # Fields that an image's embedding depends on: these, and those of `model` except two.
 DECIDING = (
@@ -39,12 +42,19 @@ DECIDING = (
     "data.filter",
     "data.input",
     "data.standardise",
+    "data.wide_range",
+    "data.wide_limits",
     "evaluation.flip",
 )
 NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat")
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
-ADDED = {"data.input": "rgb", "data.standardise": False, "model.neck": "relu"}
+ADDED = {
+    "data.input": "rgb",
+    "data.standardise": False,
+    "data.wide_range": "full",
+    "model.neck": "relu",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +69,7 @@ class FeatureExtractor:
         filter: interpolation of the resizing.
         dimension: length d of an embedding.
         trained: the run's network; None for an exported file.
+        wide_range: values of pictures of more than eight bits that become 0 and 255.
     """
 
     source: str
@@ -68,21 +79,22 @@ class FeatureExtractor:
     dimension: int
     trained: TrainedModel | None
     _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
+    wide_range: WideRange = FULL
 
-    def embed(
-        self, images: Sequence[str | Path | np.ndarray] | np.ndarray, modality: str
-    ) -> Float[np.ndarray, "n d"]:
+    def embed(self, images: Picture | Iterable[Picture], modality: str) -> Float[np.ndarray, "n d"]:
         """Return float32 embeddings of unit length, one row for each picture.
 
         Args:
-            images: paths of JPEG, PNG or BMP files, or uint8 RGB arrays [h w 3] of any size.
+            images: paths of files, uint8 arrays [h w 3] (RGB) or [h w] (grey) of any size, or
+                images of Pillow; one alone is a list of one.
             modality: 'visible' or 'infrared', of all of them.
 
         Raises:
             UserError: another modality, or pictures that cannot be read, all at once.
         """
         check_modality(modality)
-        results = map_in_threads(self._prepare, list(images))
+        images = as_list(images)
+        results = map_in_threads(self._prepare, images)
         parts, batch, bad = [], [], []
         for image, pixels in zip(images, results, strict=True):
             if isinstance(pixels, str):
@@ -114,23 +126,44 @@ class FeatureExtractor:
         Raises:
             decode.BadImage: it cannot be read, with the reason.
         """
-        return decode.decode_array(read_image_file(Path(path)), self.size, self.filter)
+        return self.pixels_of(read_image_file(Path(path)))
 
-    def _prepare(self, image: str | Path | np.ndarray) -> np.ndarray | str:
+    def pixels_of(self, data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+        """Return the pixels of a file's bytes at the model's size; raises what `read` does."""
+        return decode.decode_array(data, self.size, self.filter, self.wide_range)
+
+    def _prepare(self, image: object) -> np.ndarray | str:
         """Return a picture's pixels [h w 3], or why it cannot be used."""
         if isinstance(image, str | Path):
             try:
                 return self.read(image)
             except decode.BadImage as error:
                 return str(error)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            return f"is {image.dtype}{list(image.shape)}, expected uint8 [h, w, 3]"
+        if not isinstance(image, np.ndarray | Image.Image):
+            return "is not a path, an array or an image of Pillow"
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
+                return f"is {image.dtype}{list(image.shape)}, expected uint8 [h, w, 3] or [h, w]"
+            image = Image.fromarray(image)
         method, (height, width) = decode.FILTERS[self.filter], self.size
-        return np.asarray(Image.fromarray(image).resize((width, height), method))
+        try:
+            return np.asarray(decode.to_rgb(image, self.wide_range).resize((width, height), method))
+        except decode.BadImage as error:
+            return str(error)
 
 
-def _name(image: str | Path | np.ndarray) -> str:
-    return str(image) if isinstance(image, str | Path) else "an array"
+def as_list(images: Picture | Iterable[Picture]) -> list[Any]:
+    """Return pictures as a list: of one, where `images` is one picture."""
+    one = isinstance(images, str | Path | Image.Image)
+    if isinstance(images, np.ndarray):
+        one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] == 3)
+    return [images] if one else list(images)  # pyright: ignore
+
+
+def _name(image: object) -> str:
+    if isinstance(image, str | Path):
+        return str(image)
+    return "an array" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
 
 
 def _fill_batch(images: np.ndarray) -> np.ndarray:
@@ -157,7 +190,7 @@ def load_model(source: str | Path, step: int | None = None, best: bool = False) 
     Raises:
         UserError: there is no model.
     """
-    path = Path(source)
+    path = local_path(source, "--model")
     if str(source) == PACKAGED and not path.exists():
         return model_of(packaged_model(), PACKAGED)
     if path.is_dir():
@@ -190,12 +223,13 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
     image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
     return FeatureExtractor(
         source,
-        fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), flatten(trained.config)),
+        fingerprint_of(leaves_by_path(jax.device_get(trained.variables)), trained.flat_config()),
         size,
         trained.config.data.filter,
         jax.eval_shape(shape, trained.variables, image).shape[1],
         trained,
         embed,
+        trained.wide_range,
     )
 
 
@@ -209,11 +243,18 @@ def _exported(path: Path) -> FeatureExtractor:
             weights = safetensors.numpy.load(archive.read("weights.safetensors"))
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
         size, filter = tuple(config["data.size"]), config["data.filter"]
-    except (zipfile.BadZipFile, KeyError, ValueError, safetensors.SafetensorError) as error:
+        wide = _wide_range(config)
+    except (*DAMAGED_ARCHIVE, safetensors.SafetensorError) as error:
         text = f"--model={path} is not a complete export ({error}); export it again"
         raise UserError(text, about="--model") from None
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
-    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed)
+    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed, wide)
+
+
+def _wide_range(config: dict[str, Any]) -> WideRange:
+    if config.get("data.wide_range") == "file":
+        return None
+    return tuple(config.get("data.wide_limits", FULL))
 
 
 def fingerprint_of(weights: dict[str, Any], config: dict[str, Any]) -> str:

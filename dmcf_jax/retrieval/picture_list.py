@@ -1,24 +1,29 @@
 """The pictures that a file, a folder, folders by identity, or a CSV file name."""
 
 import hashlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dmcf_jax.data.datasets import own_table
-from dmcf_jax.data.datasets.image_folders import IMAGE_SUFFIXES
-from dmcf_jax.data.datasets.own_table import OwnRow
+from dmcf_jax.data.datasets.folder_names import ancestor_contradiction, contradictions
+from dmcf_jax.data.datasets.own_row import OwnRow
+from dmcf_jax.data.datasets.walk import folders_of, walk
+from dmcf_jax.data.file_kinds import NAMED, TABLES, refusal, suffix_of
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """Pictures in order of path; the paths of `rows` start from `root`."""
+    """Pictures in order of path; the paths of `rows` start from `root`.
+
+    `notes` are lines on what was left out.
+    """
 
     root: Path
     rows: list[OwnRow]
+    notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """Return the SHA-256 over paths and metadata, not over the pictures themselves."""
@@ -44,9 +49,10 @@ def list_images(
         flag, modality_flag: flags of `source` and `modality`, for messages.
 
     Raises:
-        UserError: there are no pictures, their modality is not known, or all faulty rows at once.
+        UserError: there are no pictures, their modality is not known or contradicted by the names
+            of folders, or all faulty rows at once.
     """
-    path = Path(source)
+    path = local_path(source, flag)
     if modality is not None and modality not in MODALITIES:
         text = f"modality '{modality}' is not known: choose {' or '.join(MODALITIES)}"
         raise UserError(text, about=modality_flag)
@@ -54,13 +60,16 @@ def list_images(
         text = f"{flag}={source} does not exist; give a picture, a folder or a CSV file"
         raise UserError(text, about=flag)
     problems: list[Problem] = []
-    rows = [row for row in _rows(path, problems) if modality in (None, row.modality or modality)]
+    notes: list[str] = []
+    rows = _rows(path, modality, problems, notes, flag)
+    rows = [row for row in rows if modality in (None, row.modality or modality)]
     if problems:
         title = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {flag}={source}:"
         raise UserError.listing(title, problems)
     if not rows:
         kind = f"{modality} images" if modality else "images"
-        raise UserError(f"{flag}={source} has no {kind} (JPEG, PNG or BMP)", about=flag)
+        text = "; ".join([f"{flag}={source} has no {kind} ({NAMED})", *notes])
+        raise UserError(text, about=flag)
     if any(not (modality or row.modality) for row in rows):
         raise UserError(
             f"are the pictures of {flag}={source} visible or infrared? The network treats them "
@@ -70,21 +79,23 @@ def list_images(
     return ImageList(
         own_table.root_of(path).absolute(),
         [row._replace(modality=row.modality or modality) for row in rows],
+        tuple(notes),
     )
 
 
-def _rows(path: Path, problems: list[Problem]) -> list[OwnRow]:
-    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+def _rows(
+    path: Path, modality: str | None, problems: list[Problem], notes: list[str], flag: str
+) -> list[OwnRow]:
+    if own_table.has_layout(path) or suffix_of(path.name) in TABLES:
+        return own_table.read_rows(path, problems, needed=("path",), notes=notes)
+    if modality and (wrong := ancestor_contradiction(path, modality, flag)):
+        problems.append(wrong)
+    if path.is_file():
+        fault = refusal(path.name)
+        problems += [Problem(flag, f"{path}: {fault}")] if fault else []
         return [OwnRow(path.name, path.name)]
-    if path.is_file() or own_table.has_layout(path):
-        return own_table.read_rows(path, problems, needed=("path",))
-    return [OwnRow(name, name) for name in sorted(_walk(path))]
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Yield the relative path of every image below `root`; hidden ones are left out."""
-    for folder, below, names in os.walk(root):
-        below[:] = [name for name in below if not name.startswith(".")]
-        for name in names:
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."):
-                yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
+    found = walk(path)
+    notes += found.notes()
+    if modality:
+        problems += contradictions(path, folders_of(found.pictures), modality, flag)
+    return [OwnRow(name, name) for name in found.pictures]

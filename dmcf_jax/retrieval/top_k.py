@@ -26,7 +26,7 @@ TOLERANCE = 2e-3
 
 
 def rank(
-    queries: Float[np.ndarray, "q d"],
+    queries: Float[np.ndarray, "q d"] | Float[np.ndarray, " d"],
     gallery: Float[np.ndarray, "g _"],
     top: int = 20,
     *,
@@ -37,14 +37,15 @@ def rank(
     A score is the cosine, -1 to 1. k is `top`, or g where that is smaller.
 
     Args:
-        queries, gallery: embeddings of unit length, of one model; a gallery may be memory-mapped.
+        queries, gallery: embeddings of unit length, of one model; a gallery may be memory-mapped,
+            one query may be a vector. No queries or no gallery give no rows or no columns.
         devices: to share the gallery between; by default all of this process.
 
     Raises:
         UserError: `top` below 1, other sizes of query and gallery, or embeddings that are not of
             unit length.
     """
-    return top_k(queries, [gallery], top, devices=devices)
+    return top_k(np.atleast_2d(queries), [gallery], top, devices=devices)
 
 
 def top_k(
@@ -68,6 +69,9 @@ def top_k(
     if k < 1:
         raise UserError(f"top={k}: ask for at least one match", about="top")
     _check(queries, "query", 0)
+    if not len(queries):
+        width = min(k, sum(map(len, blocks)))
+        return np.empty((0, width), np.float32), np.empty((0, width), np.int64)
     devices = devices or list(ranking_mesh(of_this_process=True).devices.flat)
     searchers = [_Searcher(queries, k, device, block) for device in devices]
     total = 0

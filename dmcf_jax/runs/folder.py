@@ -1,6 +1,7 @@
 """A run's folder: its lock, its config and the environment it ran in.
 
 config.json       every field, resolved
+data.json         hashes of the data, names of the people, see data_record.py
 environment.json  versions, git commit, devices, command; one entry a start
 metrics.jsonl     one object a logged step
 tensorboard/      the same for TensorBoard
@@ -9,7 +10,6 @@ evaluation/       results by protocol
 """
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,12 +25,14 @@ import jax
 from ml_collections import ConfigDict
 
 from dmcf_jax import __version__
+from dmcf_jax.config.fields import FIELDS
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.configs import default
-from dmcf_jax.errors import UserError
+from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.files import write_atomically
+from dmcf_jax.runtime.locks import lock
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy")
 
@@ -85,7 +87,7 @@ def lock_run(workdir: Path) -> Iterator[RunLock]:
     with handle:
         try:
             if hosts.is_first():  # one process holds the folder for all
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(handle)
                 _write_owner(handle)
         except BlockingIOError:
             raise UserError(
@@ -109,15 +111,53 @@ def refuse_other_config(workdir: Path, config: ConfigDict) -> None:
     Raises:
         UserError: showing each difference that would change results.
     """
-    if not (workdir / "config.json").exists():
+    if not (workdir / "config.json").exists() or _has_no_step(workdir):
         return
-    changed = differences(read_config(workdir), flatten(config))
+    old, new = read_config(workdir), flatten(config)
+    changed = differences(old, new)
+    if [problem.about for problem in changed] == ["train.steps"] and may_be_longer(old, new):
+        log(f"training longer: {old['train.steps']} -> {new['train.steps']} steps")
+        return
     if changed:
         raise UserError.listing(
             f"{workdir} was started with another config:",
             changed,
-            "Use the old values to resume it, or another --workdir for a new run.",
+            "Use the old values to resume it, or another --workdir for a new run, which "
+            f"--config.init_from={workdir} starts from the weights of this one.",
         )
+
+
+def may_be_longer(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether a run may have more steps: if all before the old end stay as they were.
+
+    So it is where rates are constant after the warm-up and nothing begins at a share of the steps.
+    """
+    constant = new["optim.schedule"] == "steps" and not new["optim.decay_at"]
+    begins = not new["mtl.enabled"] or new["mtl.start_step"] is not None
+    return constant and begins and new["train.steps"] > old["train.steps"]
+
+
+def _refuse_unknown(path: Path, unknown: list[str]) -> None:
+    """Refuse a config with fields that this version does not know."""
+    if not unknown:
+        return
+    starts = path.with_name("environment.json")
+    written = read_json(starts)[-1].get("dmcf_jax", "?") if starts.exists() else "?"
+    raise UserError.listing(
+        f"{path} is of dmcf_jax {written}, this is {__version__}. These fields are not known here:",
+        [Problem(field, field) for field in unknown],
+        "Use the version that the run was trained with (environment.json names it).",
+    )
+
+
+def _has_no_step(workdir: Path) -> bool:
+    """Return whether a run ended before its first step was logged or saved: nothing depends on it.
+
+    Its config may be changed: often it asked for more memory than there is.
+    """
+    log, saved = workdir / "metrics.jsonl", workdir / "checkpoints"
+    logged = log.exists() and log.stat().st_size > 0
+    return not logged and not any(path.name.isdecimal() for path in saved.glob("*"))
 
 
 def write_run_info(workdir: Path, config: ConfigDict) -> None:
@@ -143,6 +183,7 @@ def read_config(workdir: Path) -> dict:
             about=str(workdir),
         )
     stored = read_json(path)
+    _refuse_unknown(path, [field for field in stored if field not in FIELDS])
     return stored | {k: v for k, v in flatten(default.get_config()).items() if k not in stored}
 
 

@@ -4,19 +4,23 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import Built, build, input_form
+from dmcf_jax.config.validate import flatten
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.data.prepare_input import InputForm
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
+from dmcf_jax.runs.data_record import wide_range_of
 from dmcf_jax.runs.folder import read_json, restore_config
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
+from dmcf_jax.runtime.paths import local_path
 
 
 class EmbedSettings(NamedTuple):
@@ -47,6 +51,7 @@ class TrainedModel:
         variables: {'params': ..., 'batch_stats': ...}.
         step: of the checkpoint; 0 for an untrained network.
         chosen_by: how the checkpoint was chosen.
+        wide_range: values of pictures of more than eight bits that become 0 and 255.
     """
 
     config: ConfigDict
@@ -54,6 +59,13 @@ class TrainedModel:
     variables: dict
     step: int
     chosen_by: str
+    wide_range: WideRange = FULL
+
+    def flat_config(self) -> dict[str, Any]:
+        """Return the config by dotted names, with the range where one was measured."""
+        measured = self.wide_range not in (FULL, None)
+        limits = {"data.wide_limits": list(self.wide_range or ())} if measured else {}
+        return flatten(self.config) | limits
 
     @property
     def settings(self) -> EmbedSettings:
@@ -98,6 +110,7 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
     Raises:
         UserError: if there is no run or no such checkpoint.
     """
+    workdir = local_path(workdir, "--workdir")
     config, built = _build(workdir)
     shapes = with_sharding(built.state_shapes(), replicated(make_mesh()))
     with Checkpoints(workdir, config.train.keep_best, read_only=True) as checkpoints:
@@ -105,7 +118,9 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
         if best:
             step, chosen_by = checkpoints.best_step(), _best_by(config)
         state = checkpoints.load(shapes, step)
-    return TrainedModel(config, built.model, state.variables, int(state.step), chosen_by)
+    wide_range = wide_range_of(workdir)
+    step = int(state.step)
+    return TrainedModel(config, built.model, state.variables, step, chosen_by, wide_range)
 
 
 def untrained(workdir: str | Path) -> TrainedModel:
@@ -120,6 +135,7 @@ def _best_by(config: ConfigDict) -> str:
 
 
 def _build(workdir: str | Path) -> tuple[ConfigDict, Built]:
-    config = restore_config(Path(workdir))
-    classes = read_json(Path(workdir) / "classes.json")
+    workdir = local_path(workdir, "--workdir")
+    config = restore_config(workdir)
+    classes = read_json(workdir / "classes.json")
     return config, build(config, len(classes))

@@ -21,7 +21,7 @@ def write_checksums(folder: Path, leave_out: Collection[str] = ()) -> None:
         OSError: no room, no permission.
     """
     names = [name for name in _files(folder) if name not in leave_out]
-    lines = [f"{_digest(folder / name)}  {name}\n" for name in names]
+    lines = [f"{file_digest(folder / name)}  {name}\n" for name in names]
     with open(folder / NAME, "w", encoding="utf-8") as file:
         file.write("".join(lines))
         file.flush()
@@ -44,14 +44,15 @@ def checksum_problems(folder: Path) -> list[str]:
 
 def _problem(path: Path, expected: str) -> str | None:
     try:
-        return None if _digest(path) == expected else "is damaged (its SHA-256 differs)"
+        return None if file_digest(path) == expected else "is damaged (its SHA-256 differs)"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

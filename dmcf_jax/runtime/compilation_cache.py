@@ -1,6 +1,7 @@
 """Compiled programs kept on disk between runs: a second start skips most of its compilation."""
 
 import os
+import sys
 from pathlib import Path
 
 OFF = "off"
@@ -8,10 +9,27 @@ OFF = "off"
 _WORTH_KEEPING_SECONDS = "0.1"
 
 
-def default_folder() -> Path:
-    """Return the user's cache folder for compiled programs (`XDG_CACHE_HOME` or ~/.cache)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "dmcf_jax", "compiled")
+def default_folder() -> Path | None:
+    """Return the user's cache folder for compiled programs (`XDG_CACHE_HOME` or ~/.cache).
+
+    None where there is no home or none that can be written to, as for a container's user.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base, "dmcf_jax", "compiled")
+        folder.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, OSError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _use_default() -> None:
+    if found := default_folder():
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(found)
+        return
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+    text = "note: there is no home folder to keep compiled programs in: each start compiles anew"
+    print(f"{text} (--compilation_cache=DIR keeps them)", file=sys.stderr)
 
 
 def keep_compiled(folder: str = "") -> None:
@@ -28,5 +46,6 @@ def keep_compiled(folder: str = "") -> None:
         os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     elif folder:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(folder).absolute())
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(default_folder()))
+    elif "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        _use_default()
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _WORTH_KEEPING_SECONDS)

@@ -4,8 +4,11 @@ One axis, 'data'. Parameters are replicated, batches are split over their rows. 
 collectives, so that a batch means the same on one device and on many.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -15,11 +18,14 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.console import log
 
 # A process that is silent for so long counts as dead, and the others end. A loaded host may be late
 # by seconds; JAX's default of 100 s is too long to wait.
 HEARTBEAT_SECONDS = 30
-START_SECONDS = 300
+# A launcher starts all processes at once; imports on a loaded disk take some of this.
+START_SECONDS = 55
+BY_HAND_SECONDS = 300  # where people start one process after the other
 # The variables in which launchers give the number of processes, each with one that is set only if
 # processes were really launched: in a SLURM allocation outside srun the count is set too.
 LAUNCHED = {"SLURM_NTASKS": "SLURM_STEP_NODELIST", "OMPI_COMM_WORLD_SIZE": "OMPI_MCA_orte_hnp_uri"}
@@ -44,27 +50,65 @@ def start_hosts(
         Whether this process is one of several that joined.
 
     Raises:
-        UserError: for arguments that are incomplete or wrong, and when the others do not come.
+        UserError: for arguments that are incomplete or wrong. When the others do not come within
+            `START_SECONDS` (`BY_HAND_SECONDS` without a launcher), the process ends with a
+            sentence: JAX would abort it without one.
     """
     given = [value for value in (coordinator, process_count, process_id) if value is not None]
     if multihost is False or not (multihost or given or _launched_many()):
         return False
     if coordinator is not None and not coordinator.rpartition(":")[2].isdecimal():
         raise UserError(f"--coordinator={coordinator}: expected host:port of process 0")
+    others = _others(process_count)
+    log(f"waiting for {others} (--nomultihost runs this process alone)")
+    seconds = START_SECONDS if _launched_many() else BY_HAND_SECONDS
     try:
-        jax.distributed.initialize(
-            coordinator,
-            process_count,
-            process_id,
-            initialization_timeout=START_SECONDS,
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-        )
+        with _ending_after(seconds, others):
+            jax.distributed.initialize(
+                coordinator,
+                process_count,
+                process_id,
+                initialization_timeout=2 * seconds,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            )
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"the processes of this run cannot be joined: {error} Without SLURM, TPU or "
             "Open MPI, name --coordinator=HOST:PORT --process_count=N --process_id=I."
         ) from error
     return True
+
+
+def _others(process_count: int | None) -> str:
+    """Return how many processes are waited for, and which launcher says so."""
+    launcher = next((name for name in LAUNCHED if os.environ.get(name, "1") != "1"), None)
+    if process_count or launcher is None:
+        return f"all {process_count or ''} processes".replace("  ", " ")
+    job = f" of SLURM job {os.environ['SLURM_JOB_ID']}" if "SLURM_JOB_ID" in os.environ else ""
+    return f"all {os.environ[launcher]} processes{job} ({launcher})"
+
+
+@contextlib.contextmanager
+def _ending_after(seconds: float, others: str) -> Iterator[None]:
+    """End this process with a sentence if the body takes longer: it waits inside of C++."""
+
+    def end() -> None:
+        print(
+            f"error: waited {seconds:.0f} s for {others}; they did not come. Start them together "
+            "(srun, mpirun), or add --nomultihost to run this process alone: in a shell of "
+            "`srun --pty` there is one process, though SLURM speaks of many.",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(2)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _launched_many() -> bool:

@@ -1,14 +1,30 @@
 """Files and folders that appear complete or not at all, even when a process is killed."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.locks import lock
+
+# What reading a damaged zip archive may raise: flipped bits also ask for unknown compressions
+# (NotImplementedError) and for passwords (RuntimeError).
+DAMAGED_ARCHIVE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextlib.contextmanager
@@ -82,7 +98,7 @@ def sibling_folder(folder: Path) -> Iterator[Path]:
     handle = os.open(made, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # some network disks have no locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle)
         yield made
     finally:
         os.close(handle)
@@ -93,7 +109,7 @@ def _remove_if_abandoned(folder: Path) -> None:
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle)
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(handle)

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -10,33 +11,42 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.export.stablehlo import read_exported_weights
 from dmcf_jax.export.torch import read_export
 from dmcf_jax.models.tree_paths import leaves_by_path, tree_of
+from dmcf_jax.runs.data_record import read_record
 from dmcf_jax.runs.load import load_trained
+from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.weights.misfits import misfits
 
 _CLASSIFIER = re.compile(r"params/heads_[GR]\d+/classifier/(kernel|bias)")
 
 
-def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
+def start_from(
+    shapes: dict, path: str | Path, classes: Sequence[str] | None = None
+) -> tuple[dict, list[str]]:
     """Return the variables of `path` that a new network takes over, and notes on the rest.
 
     Args:
         shapes: variables of the new network, or their shapes.
         path: a workdir of `dmcf train` (its latest checkpoint is taken), or what `dmcf export`
             wrote: the folder of --format=torch or the file of --format=stablehlo.
+        classes: names of the new network's people; None where they are not known.
 
     Returns:
         The part of a tree like `shapes` to be taken over, and a line for each classifier that is
-        left out because it has another number of identities.
+        left out because it is of other people.
 
     Raises:
         UserError: if `path` is neither, or naming every variable that does not fit.
     """
-    named = leaves_by_path(_read(Path(path)))
+    path = local_path(path, "init_from")
+    named = leaves_by_path(_read(path))
+    known = read_record(path) if path.is_dir() else None
+    others = classes is not None and known is not None and known["classes"] != list(classes)
     expected = {name: leaf.shape for name, leaf in leaves_by_path(shapes).items()}
     dropped = {
         name: value
         for name, value in named.items()
-        if _CLASSIFIER.fullmatch(name) and expected.get(name, value.shape) != value.shape
+        if _CLASSIFIER.fullmatch(name)
+        and (others or expected.get(name, value.shape) != value.shape)
     }
     taken = {name: value for name, value in named.items() if name not in dropped}
     needed = {name: shape for name, shape in expected.items() if name not in dropped}
@@ -49,7 +59,7 @@ def start_from(shapes: dict, path: str | Path) -> tuple[dict, list[str]]:
         )
     notes = [
         f"{name.split('/')[1]}: its classifier starts fresh, for {expected[name][-1]} identities "
-        f"instead of {value.shape[-1]}"
+        f"instead of {value.shape[-1]}{' other ones' if others else ''}"
         for name, value in dropped.items()
         if name.endswith("/bias")
     ]

@@ -1,5 +1,7 @@
 """The state that a run starts from: its latest checkpoint, given weights, or random numbers."""
 
+from collections.abc import Sequence
+
 import jax
 from jax.sharding import Mesh
 from jaxtyping import Array
@@ -23,9 +25,17 @@ from dmcf_jax.weights.imagenet import load_resnet
 
 
 def start_state(
-    config: ConfigDict, built: Built, mesh: Mesh, checkpoints: Checkpoints
+    config: ConfigDict,
+    built: Built,
+    mesh: Mesh,
+    checkpoints: Checkpoints,
+    people: Sequence[str] | None = None,
 ) -> TrainState:
-    """Return the state of the latest checkpoint, or a fresh one, on all devices of `mesh`."""
+    """Return the state of the latest checkpoint, or a fresh one, on all devices of `mesh`.
+
+    Args:
+        people: names of the classes, by which classifiers in `init_from` are taken or left out.
+    """
     everywhere = replicated(mesh)
     if checkpoints.steps():
         state = checkpoints.load(with_sharding(built.state_shapes(), everywhere))
@@ -38,7 +48,7 @@ def start_state(
         fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
         return built.make_state(overlay(fresh, given))
 
-    given = _given_weights(config, built, shapes)
+    given = _given_weights(config, built, shapes, people)
     normals = draw_normals(shapes, key, everywhere)
     return jax.jit(create, out_shardings=everywhere)(normals, given)
 
@@ -57,10 +67,12 @@ def packaged_model() -> TrainedModel:
     return TrainedModel(config, built.model, variables, 0, "the weights in the package")
 
 
-def _given_weights(config: ConfigDict, built: Built, shapes: dict) -> dict:
+def _given_weights(
+    config: ConfigDict, built: Built, shapes: dict, people: Sequence[str] | None = None
+) -> dict:
     """Return the variables that do not start at random: a part of a tree like `shapes`."""
     if config.init_from:
-        given, notes = start_from(shapes, config.init_from)
+        given, notes = start_from(shapes, config.init_from, people)
         for note in [f"starting from the weights of {config.init_from}", *notes]:
             log(note)
         return given

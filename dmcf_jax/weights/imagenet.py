@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.models.resnet import STAGES, ResNet
+from dmcf_jax.runtime.console import log
 from dmcf_jax.weights.misfits import Shapes, misfits
 from dmcf_jax.weights.read import read_weights
 from dmcf_jax.weights.torch_names import from_torch, torch_shapes
 
 # The classifier of ImageNet's classes, and the step counter of a momentum that is not used here.
+FIRST = "conv1.weight"
 IGNORED = re.compile(r"fc\.(weight|bias)|.*\.num_batches_tracked")
 
 
@@ -36,7 +39,7 @@ def load_resnet(
         UserError: the file cannot be read, or lists all missing, unknown and wrongly shaped
             tensors.
     """
-    tensors = read_weights(path)
+    tensors = _without_prefix(read_weights(path), path)
     dtype = jnp.dtype("float32")
     model = ResNet(stage_sizes=tuple(stage_sizes), width=width, parts=parts, dtype=dtype)
     image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
@@ -46,6 +49,19 @@ def load_resnet(
     used = {name: value for name, value in tensors.items() if not IGNORED.fullmatch(name)}
     _refuse_misfits(path, {name: value.shape for name, value in used.items()}, expected)
     return from_torch(used)
+
+
+def _without_prefix(tensors: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """Return tensors without what comes before 'conv1.' in all names, such as 'module.'."""
+    starts = {name.removesuffix(FIRST) for name in tensors if name.endswith(FIRST)}
+    shared = [p for p in starts if p and p.endswith(".") and f"{p}layer1.0.{FIRST}" in tensors]
+    if len(shared) != 1:
+        return tensors
+    left = [name for name in tensors if not name.startswith(shared[0])]
+    more = f"; {len(left)} tensors with other names are not used" if left else ""
+    log(f"NOTE: the names in {path} begin with {shared[0]!r}, which is left out{more}.")
+    cut = len(shared[0])
+    return {name[cut:]: value for name, value in tensors.items() if name not in left}
 
 
 def _refuse_misfits(path: str | Path, shapes: Shapes, expected: Shapes) -> None:

@@ -191,12 +191,30 @@ def _read_stream(file: IO[bytes]) -> Any:
     return content
 
 
+def _state_of(content: dict) -> dict:
+    """Return the one dictionary of tensors in a checkpoint of epoch, optimizer and so on."""
+    inner = {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, dict)
+        and value
+        and all(isinstance(entry, _Tensor | _Parameter) for entry in value.values())
+    }
+    if any(isinstance(value, _Tensor | _Parameter) for value in content.values()) or not inner:
+        return content
+    if len(inner) > 1:
+        raise UserError(
+            f"it holds several dictionaries of tensors ({', '.join(map(str, inner))}); save one"
+        )
+    return next(iter(inner.values()))
+
+
 def _arrays(content: Any) -> dict[str, np.ndarray]:
     if not isinstance(content, dict):
         raise UserError(f"it holds a {type(content).__name__}, not a dictionary of tensors")
     tensors = {
         name: value.data if isinstance(value, _Parameter) else value
-        for name, value in content.items()
+        for name, value in _state_of(content).items()
     }
     others = [str(name) for name, value in tensors.items() if not isinstance(value, _Tensor)]
     if others:

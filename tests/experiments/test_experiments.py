@@ -440,6 +440,7 @@ def test_a_failed_run_is_reported_with_its_log_and_the_others_are_made(done, tmp
     broken = tmp_path / "tables/no_mtl/trial_1_seed_0"
     broken.mkdir(parents=True)
     (broken / "config.json").write_text('{"seed": 77}')  # as if another experiment were there
+    (broken / "metrics.jsonl").write_text('{"step": 1}\n')
     words = words_of(tmp_path / "tables", folder / "data")
     ran = run(*words, env=environment(cache=folder / "cache"))
     assert ran.returncode == 2 and "Traceback" not in ran.stderr

@@ -1,7 +1,7 @@
 """Random bad input ends in success or in one message: the short form of long_form.py."""
 
 import pytest
-from fuzz import config_cases, feature_cases, tree_cases
+from fuzz import config_cases, feature_cases, own_cases, tree_cases
 from support.verdict import refusal, try_cases
 
 from dmcf_jax.errors import UserError
@@ -22,6 +22,16 @@ def test_features():
 
 def test_trees():
     ends = try_cases(tree_cases.cases, tree_cases.check_tree, 20)
+    assert ends["refused"] and ends["succeeded"]
+
+
+def test_own_data():
+    ends = try_cases(own_cases.cases, own_cases.check_own, 20)
+    assert ends["refused"] and ends["succeeded"]
+
+
+def test_words():
+    ends = try_cases(own_cases.words, own_cases.check_words, 100)
     assert ends["refused"] and ends["succeeded"]
 
 

@@ -190,7 +190,7 @@ def test_pictures_and_arrays_are_embedded_alike(people):
         model.embed(paths, "thermal")
     assert error.value.about == ("modality",)
     with pytest.raises(UserError) as error:
-        model.embed([paths[0], people / "gone.png", np.zeros((2, 2), np.uint8)], "visible")
+        model.embed([paths[0], people / "gone.png", np.zeros((2, 2), np.uint16)], "visible")
     assert error.value.about == (str(people / "gone.png"), "an array")
     assert "expected uint8 [h, w, 3]" in error.value.problems[1].text
 

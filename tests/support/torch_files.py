@@ -73,20 +73,24 @@ class _Pickler(pickle.Pickler):
         return ("storage", kind, value.key, "cpu", value.values.size, *self.extra)
 
 
-def _pickled(tensors, extra, others):
+def _pickled(tensors, extra, others, inside=""):
     storages = [_Storage(str(i), np.asarray(value)) for i, value in enumerate(tensors.values())]
     buffer = io.BytesIO()
     with _torch_modules() as torch:
         content = OrderedDict(
             (name, _Tensor(s, torch)) for name, s in zip(tensors, storages, strict=True)
         )
+        content = {inside: content} if inside else content
         _Pickler(buffer, torch, extra).dump(content | others)
     return buffer.getvalue(), storages
 
 
-def write_zip(path, tensors, others=None):
-    """Write `tensors` (and `others`, any objects) as PyTorch 1.6 and later do."""
-    pickled, storages = _pickled(tensors, (), others or {})
+def write_zip(path, tensors, others=None, inside=""):
+    """Write `tensors` (and `others`, any objects) as PyTorch 1.6 and later do.
+
+    `inside` names a dictionary that holds them, beside the others.
+    """
+    pickled, storages = _pickled(tensors, (), others or {}, inside)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
         archive.writestr("archive/byteorder", "little")

@@ -50,7 +50,7 @@ def test_it_is_small_and_finite():
 
 def test_everything_but_classifiers_and_sigmas_is_given(built):
     shapes = built.variable_shapes()
-    given = leaves_by_path(_given_weights(demo.get_config(), shapes))
+    given = leaves_by_path(_given_weights(demo.get_config(), built, shapes))
     expected = leaves_by_path(shapes)
     assert {name: value.shape for name, value in given.items()} == {
         name: leaf.shape
@@ -62,7 +62,7 @@ def test_everything_but_classifiers_and_sigmas_is_given(built):
 @pytest.mark.slow
 def test_a_forward_pass_is_finite(built):
     shapes = built.variable_shapes()
-    given = _given_weights(demo.get_config(), shapes)
+    given = _given_weights(demo.get_config(), built, shapes)
     blank = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     images = jax.random.normal(jax.random.key(0), (4, 96, 48, 3))
     variables = jax.tree.map(jnp.asarray, overlay(blank, given))
@@ -73,8 +73,8 @@ def test_a_forward_pass_is_finite(built):
 
 def test_other_divisions_take_the_features_they_have_in_common():
     config = demo.get_config("feature_3_4")  # its G1 is the pretraining's G2
-    shapes = build(config, 5).variable_shapes()
-    given = _given_weights(config, shapes)["params"]
+    built = build(config, 5)
+    given = _given_weights(config, built, built.variable_shapes())["params"]
     other = synthetic.load_synthetic()["params"]
     for ours, theirs in (("heads_G1", "heads_G2"), ("heads_R5", "heads_R5")):
         ours, theirs = (

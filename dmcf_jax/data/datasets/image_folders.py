@@ -11,30 +11,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dmcf_jax.data.datasets.listing import problem
+from dmcf_jax.data.file_kinds import OTHER_PICTURES, PICTURES, is_of_machines, refusal, suffix_of
 from dmcf_jax.errors import Problem
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
-# Images of a kind that is not read: reported, where other files are ignored.
-OTHER_IMAGE_SUFFIXES = (
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".heic",
-    ".avif",
-    ".jp2",
-)
+LEAVES = "a link that leaves the data set's root"
+MANY_LINKS = 5  # more are one problem
+# Read elsewhere; in a published data set they are conversions, whose pixels may be others.
+NOT_PUBLISHED = (".tif", ".tiff", ".webp")
 
 
 def subfolders(directory: Path) -> list[str]:
-    """Return the names of the folders in `directory`, sorted, without hidden ones."""
+    """Return the names of the folders in `directory`, sorted, without those of programs."""
     try:
         entries = list(os.scandir(directory))
     except OSError:
         return []
-    return sorted(e.name for e in entries if not e.name.startswith(".") and _is_folder(e))
+    return sorted(e.name for e in entries if not is_of_machines(e.name) and _is_folder(e))
 
 
 def find_images(
@@ -53,12 +45,27 @@ def find_images(
         Paths relative to `root` as the keys of a dictionary: in order, and quick to look up.
     """
     paths: dict[str, None] = {}
+    found: list[Problem] = []
     for folder in folders:
         if re.fullmatch(pattern, folder.rsplit("/", 1)[1]):
-            paths.update(dict.fromkeys(images(root, folder, problems)))
+            paths.update(dict.fromkeys(images(root, folder, found)))
         else:
-            problems.append(problem(printable(folder), f"expected a folder such as {example}"))
+            found.append(problem(printable(folder), f"expected a folder such as {example}"))
+    problems += _links_as_one(found)
     return paths
+
+
+def _links_as_one(problems: list[Problem]) -> list[Problem]:
+    """Return problems with those of links that leave the root as one, where there are many."""
+    links = [one for one in problems if LEAVES in one.text]
+    if len(links) <= MANY_LINKS:
+        return problems
+    top = links[0].about.split("/")[0]
+    text = (
+        f"{top}: {len(links)} links lead out of the data set's root, such as {links[0].about}: "
+        f"copy what they lead to, or let {top} itself be a link to one folder"
+    )
+    return [one for one in problems if LEAVES not in one.text] + [Problem(top, text)]
 
 
 def images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
@@ -74,30 +81,32 @@ def images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
         problems.append(problem(folder, f"cannot be listed ({error.strerror})"))
         return []
     if not _stays_inside(root, folder, os.path.join(root, folder)):
-        fault = "a link that leaves the data set's root: copy the folder here"
+        fault = f"{LEAVES}: copy the folder here"
         problems.append(problem(folder, fault))
         return []
     paths = []
     for entry in entries:
-        suffix = os.path.splitext(entry.name)[1].lower()
-        if entry.name.startswith(".") or suffix not in IMAGE_SUFFIXES + OTHER_IMAGE_SUFFIXES:
+        suffix = suffix_of(entry.name)
+        if entry.name.startswith(".") or suffix not in PICTURES + OTHER_PICTURES:
             continue
-        if fault := _fault(root, folder, entry, suffix):
+        if fault := _fault(root, folder, entry):
             problems.append(problem(printable(f"{folder}/{entry.name}"), fault))
         else:
             paths.append(f"{folder}/{entry.name}")
     return paths
 
 
-def _fault(root: Path, folder: str, entry: os.DirEntry, suffix: str) -> str | None:
-    if suffix in OTHER_IMAGE_SUFFIXES:
-        return f"{suffix} is not read: convert it to JPEG, PNG or BMP"
+def _fault(root: Path, folder: str, entry: os.DirEntry) -> str | None:
+    if fault := refusal(entry.name):
+        return fault
+    if suffix_of(entry.name) in NOT_PUBLISHED:
+        return "no published data set has this kind: copy the files of its archive"
     if printable(entry.name) != entry.name:
         return "the name is not valid UTF-8: rename it"
     if not _is_file(entry):
         return "a broken link" if entry.is_symlink() else "not a file"
     if entry.is_symlink() and not _stays_inside(root, folder, entry.path):
-        return "a link that leaves the data set's root: copy the file here"
+        return f"{LEAVES}: copy the file here"
     return None
 
 

@@ -1,5 +1,6 @@
 """Text files that define splits: lists of identities, and lists of `path label` lines."""
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -63,7 +64,7 @@ def read_lines(
     text = _read(root, name, problems)
     if text is None:
         return []
-    folded = {path.lower(): path for path in existing}
+    folded = {path.lower(): path for path in existing} | {_stem(path): path for path in existing}
     lines: dict[str, Line] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         if not raw.strip():
@@ -95,7 +96,42 @@ def _fault(
         return None
     if near := folded.get(path.lower().replace("\\", "/")):
         return f"'{path[:120]}' does not exist, but '{near}' does: the names must be equal"
+    if converted := folded.get(_stem(path)):
+        return (
+            f"'{path[:120]}' does not exist, but '{converted}' does: take the files of the "
+            "archive, or name the converted ones in the lists"
+        )
     return f"points to '{path[:120]}', which does not exist"
+
+
+def _stem(path: str) -> str:
+    """Return a path without its ending, marked so that it equals no path."""
+    return path.rpartition(".")[0] + "/*"
+
+
+def has_no_lists(root: Path, names: Sequence[str]) -> bool:
+    """Return whether none of a split's lists is there: the data may be those of another split."""
+    return not any(os.path.lexists(root / name) for name in names)
+
+
+def note_missing(
+    listing: Listing, without: Sequence[str], there: Sequence[str], names: str
+) -> None:
+    """Say which splits have no lists: a mismatch where only 'test' has some, else a problem.
+
+    Args:
+        listing: receives it.
+        without: splits without lists.
+        there: splits with lists.
+        names: of the lists, with {split}.
+    """
+    alone = list(there) == ["test"]
+    for split in without:
+        name = names.format(split=split)
+        text = "this file is missing; copy it from the data set's archive"
+        (listing.mismatches if alone else listing.problems).append(problem(name, text))
+    if alone and without:
+        listing.notes.append(f"a test set alone: there are no lists of {', '.join(without)}")
 
 
 def check_labels(name: str, lines: Sequence[Line], problems: list[Problem]) -> dict[int, int]:

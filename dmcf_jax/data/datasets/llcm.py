@@ -15,6 +15,8 @@ from dmcf_jax.data.datasets.index_files import (
     Line,
     check_labels,
     compare_modalities,
+    has_no_lists,
+    note_missing,
     overlap,
     read_identities,
     read_lines,
@@ -29,9 +31,12 @@ TEST_IDENTITIES = "idx/test_id.txt"  # not in every copy of the data set
 
 def inspect(root: Path) -> Listing:
     """Return the splits `train` (713 identities) and `test` (351) of a tree."""
-    listing = Listing()
+    listing, without = Listing(), []
     existing = {kind: _find_images(root, kind, listing) for kind, _ in KINDS}
     for split in SPLITS:
+        if has_no_lists(root, [f"idx/{split}_{kind}.txt" for kind, _ in KINDS]):
+            without.append(split)
+            continue
         records, names, labels = [], [], []
         for kind, number in KINDS:
             name = f"idx/{split}_{kind}.txt"
@@ -46,6 +51,8 @@ def inspect(root: Path) -> Listing:
         compare_modalities(listing, tuple(names), tuple(labels))
         if records:
             listing.add_split(split, records)
+    there = [split for split in SPLITS if split not in without]
+    note_missing(listing, without, there, "idx/{split}_*.txt")
     _compare_identities(root, listing)
     return listing
 

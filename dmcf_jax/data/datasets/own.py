@@ -2,13 +2,14 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from dmcf_jax import modality
-from dmcf_jax.data.datasets import own_table
+from dmcf_jax.data.datasets import own_table, own_tree
 from dmcf_jax.data.datasets.dataset import Dataset
 from dmcf_jax.data.datasets.listing import Listing, Record, problem
 from dmcf_jax.data.datasets.own_table import SPLITS, OwnRow
@@ -41,19 +42,25 @@ class OwnData:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def inspect(source: str | Path, split_by_identity: float | None = None, seed: int = 0) -> OwnData:
+def inspect(
+    source: str | Path,
+    split_by_identity: float | None = None,
+    seed: int = 0,
+    pattern: str | None = None,
+) -> OwnData:
     """Return the pictures of a CSV file or a tree in the splits 'train' and 'test'.
 
     Args:
         split_by_identity: the share of identities to train on, 0 to 1, drawn by `seed`; None takes
             the column `split`.
         seed: of the draw; the same identities and seed give the same split.
+        pattern: the order of a tree's folders, see `own_tree.pattern_rows`.
 
     Raises:
         UserError: the source is neither a CSV file with a header nor a folder.
     """
     listing = Listing()
-    rows = own_table.read_rows(source, listing.problems)
+    rows = own_table.read_rows(source, listing.problems, notes=listing.notes, pattern=pattern)
     if not rows and not listing.problems:
         listing.problems.append(_nothing_in(Path(source)))
     identities, cameras = (
@@ -64,7 +71,7 @@ def inspect(source: str | Path, split_by_identity: float | None = None, seed: in
         splits = _splits_of_rows(rows, listing)
     else:
         splits = _drawn_splits(rows, split_by_identity, seed, listing)
-    _note_single_modality(rows, listing)
+    _check_modalities(rows, listing)
     if not listing.problems:
         _add_records(listing, rows, splits, identities, cameras)
     named_cameras = {number: name for name, number in cameras.items()}
@@ -110,11 +117,7 @@ def _add_records(
 def _nothing_in(source: Path) -> Problem:
     if source.is_file():
         return problem(str(source), "no rows below the header")
-    fault = (
-        "no images found; expected visible/<identity>/*.jpg and infrared/<identity>/*.jpg "
-        "(JPEG, PNG or BMP)"
-    )
-    return problem(str(source), fault)
+    return own_tree.nothing_in(source)
 
 
 def _splits_of_rows(rows: list[OwnRow], listing: Listing) -> list[str]:
@@ -142,27 +145,52 @@ def _splits_of_rows(rows: list[OwnRow], listing: Listing) -> list[str]:
 
 def _drawn_splits(rows: list[OwnRow], share: float, seed: int, listing: Listing) -> list[str]:
     flag = "--split_by_identity"
-    if not 0 <= share <= 1:
-        listing.problems.append(problem(flag, f"{share}: expected a share from 0 to 1", "="))
+    if not 0 <= share <= 1 or seed < 0:  # nan is neither
+        if not 0 <= share <= 1:
+            listing.problems.append(problem(flag, f"{share}: expected a share from 0 to 1", "="))
+        if seed < 0:
+            listing.problems.append(problem("--seed", f"{seed}: expected 0 or more", "="))
+        return []
     if any(row.split for row in rows):
         text = f"the column 'split' is filled in: leave {flag} out"
         listing.problems.append(Problem(flag, text))
     names = sorted({row.identity for row in rows})
     order = np.random.default_rng(seed).permutation(len(names))
     training = {names[position] for position in order[: round(share * len(names))]}
+    if names and share not in (0, 1) and len(training) in (0, len(names)):
+        use = "train" if not training else "test"
+        listing.notes.append(f"{flag}={share} of {len(names)} people leaves none to {use} on")
     return ["train" if row.identity in training else "test" for row in rows]
 
 
-def _note_single_modality(rows: list[OwnRow], listing: Listing) -> None:
+def _check_modalities(rows: list[OwnRow], listing: Listing) -> None:
+    """Refuse people of whom nobody is seen in both modalities, and note those that are not."""
     seen = [{row.identity for row in rows if row.modality == kind} for kind in modality.MODALITIES]
-    single = sorted(seen[0] ^ seen[1])
-    if single:
+    single = sorted((seen[0] ^ seen[1]) - {""})
+    for names in _spellings(single):
+        written = " and ".join(f"'{name}'" for name in names)
+        listing.notes.append(f"the identities {written} count as different people")
+    if single and not (seen[0] & seen[1]) and not listing.problems:
+        text = (
+            "nobody is seen in both modalities, which training and evaluation need: the same "
+            "person must have the same identity in visible and in infrared pictures"
+        )
+        listing.problems.append(Problem("identity", "; ".join([text, *listing.notes])))
+    elif single:
         more = ", ..." if len(single) > MOST_NAMED else ""
         listing.notes.append(
             f"{len(single)} of {len(seen[0] | seen[1])} identities are seen in one modality only "
             f"({', '.join(single[:MOST_NAMED])}{more}): training leaves them out, evaluation "
             "counts them among the wrong answers"
         )
+
+
+def _spellings(names: Iterable[str]) -> list[list[str]]:
+    """Return the first groups of names that a spreadsheet may have made of one: 1, 1.0, 0001."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(re.sub(r"^0+(?=.)|\.0+$", "", name).casefold(), []).append(name)
+    return [group for group in alike.values() if len(group) > 1][:MOST_NAMED]
 
 
 DATASET = Dataset(

@@ -15,6 +15,8 @@ from dmcf_jax.data.datasets.dataset import Counts, Dataset
 from dmcf_jax.data.datasets.index_files import (
     check_labels,
     compare_modalities,
+    has_no_lists,
+    note_missing,
     overlap,
     read_lines,
 )
@@ -46,8 +48,11 @@ def inspect(root: Path, trials: tuple[int, ...]) -> dict[int, Listing]:
 
 
 def _inspect_trial(root: Path, trial: int, existing: dict[str, dict[str, None]]) -> Listing:
-    listing = Listing()
+    listing, without = Listing(), []
     for split in SPLITS:
+        if has_no_lists(root, [f"idx/{split}_{kind}_{trial}.txt" for kind, *_ in KINDS]):
+            without.append(split)
+            continue
         records, names, labels = [], [], []
         for kind, folder, number, camera in KINDS:
             name = f"idx/{split}_{kind}_{trial}.txt"
@@ -64,6 +69,8 @@ def _inspect_trial(root: Path, trial: int, existing: dict[str, dict[str, None]])
             listing.mismatches.append(problem(names[1], fault))
         if records:
             listing.add_split(split, records)
+    there = [split for split in SPLITS if split not in without]
+    note_missing(listing, without, there, f"idx/{{split}}_*_{trial}.txt")
     names = [f"idx/{split}_*_{trial}.txt" for split in SPLITS]
     listing.problems += overlap(names[0], names[1], *map(listing.identities, SPLITS))
     return listing

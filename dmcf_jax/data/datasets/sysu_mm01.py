@@ -6,7 +6,12 @@ from pathlib import Path
 from dmcf_jax import modality
 from dmcf_jax.data.datasets import image_folders
 from dmcf_jax.data.datasets.dataset import Counts, Dataset
-from dmcf_jax.data.datasets.index_files import overlap, read_identities
+from dmcf_jax.data.datasets.index_files import (
+    has_no_lists,
+    note_missing,
+    overlap,
+    read_identities,
+)
 from dmcf_jax.data.datasets.listing import Listing, Record, problem
 
 SPLITS = ("train", "val", "test")
@@ -26,7 +31,12 @@ def inspect(root: Path) -> Listing:
     """Return the splits `train` (296 identities), `val` (99) and `test` (96) of a tree."""
     listing = Listing()
     names = {split: f"exp/{split}_id.txt" for split in SPLITS}
-    ids = {split: read_identities(root, names[split], listing.problems) for split in SPLITS}
+    without = [split for split in SPLITS if has_no_lists(root, [names[split]])]
+    there = [split for split in SPLITS if split not in without]
+    ids = dict.fromkeys(SPLITS, []) | {
+        split: read_identities(root, names[split], listing.problems) for split in there
+    }
+    note_missing(listing, without, there, "exp/{split}_id.txt")
     for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
         listing.problems += overlap(names[a], names[b], ids[a], ids[b])
     images = _images_by_identity(root, listing)

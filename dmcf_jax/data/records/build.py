@@ -1,7 +1,6 @@
 """Building records: all or nothing, by one process at a time."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from dmcf_jax.data.datasets.listing import Listing
 from dmcf_jax.data.records import prepared
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.console import progress_bar
+from dmcf_jax.runtime.locks import lock
 
 
 def build(
@@ -80,7 +80,7 @@ def _lock(data_dir: Path) -> Iterator[None]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(handle)
         yield
     except BlockingIOError:
         text = f"{data_dir} is in use by another prepare_data; wait until it has finished"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from dmcf_jax.data.datasets.inspect_tree import inspect_tree
 from dmcf_jax.data.datasets.listing import Listing
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.build import build
+from dmcf_jax.data.records.measure import Measures
 from dmcf_jax.data.records.verify_images import refuse, verify_images
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.paths import local_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +66,8 @@ def prepare(
     Raises:
         UserError: all problems of the tree at once, or what else prevents it.
     """
-    chosen, data_dir = find_dataset(dataset), Path(data_dir)
+    chosen, data_dir = find_dataset(dataset), local_path(data_dir, "--data_dir")
+    source = local_path(source, "--source") if source else None
     trials = parse_trials(chosen, trial)
     folders = {number: prepared.directory(dataset, data_dir, number) for number in trials}
     todo = tuple(number for number in trials if not folders[number].exists())
@@ -75,14 +79,27 @@ def prepare(
     if todo:
         root = _check_source(chosen, source)
         listings = inspect_tree(chosen, root, todo)
-        _verify(chosen, root, listings, unofficial, progress)
-        build(chosen, root, data_dir, listings, unofficial=unofficial, show=progress)
+        measures = _verify(chosen, root, listings, unofficial, progress)
+        about = {"wide": measures.as_metadata(), "notes": measures.notes()}
+        build(
+            chosen,
+            root,
+            data_dir,
+            listings,
+            unofficial=unofficial,
+            show=progress,
+            metadata=about,
+        )
         metadata |= {n: prepared.read_metadata(dataset, data_dir, n) for n in todo}
     return [Prepared(folders[n], n, metadata[n], n in todo) for n in trials]
 
 
 def parse_trials(dataset: Dataset, trial: str | int | None) -> tuple[int | None, ...]:
     """Return the trials meant by `trial`: (None,) for data sets that have none.
+
+    Args:
+        dataset: the data set.
+        trial: 'all' or None, a number, or several such as '1,2,5' and '1-3'.
 
     Raises:
         UserError: the data set has no such trial.
@@ -92,10 +109,19 @@ def parse_trials(dataset: Dataset, trial: str | int | None) -> tuple[int | None,
     if dataset.trials is None:
         text = f"--trial={trial}: {dataset.name} has no trials; leave --trial out"
         raise UserError(text, about="--trial")
-    if not str(trial).isdecimal() or int(trial) not in dataset.trial_numbers:
-        allowed = f"the trials 1 to {dataset.trials}; give a number or 'all'"
+    numbers = [number for part in str(trial).split(",") for number in _numbers(part.strip())]
+    if not numbers or not set(numbers) <= set(dataset.trial_numbers):
+        allowed = f"the trials 1 to {dataset.trials}; give numbers such as 1,2,3, or 'all'"
         raise UserError(f"--trial={trial}: {dataset.title} has {allowed}", about="--trial")
-    return (int(trial),)
+    return tuple(dict.fromkeys(numbers))
+
+
+def _numbers(part: str) -> list[int]:
+    """Return the numbers that '3' or '1-3' stand for, [-1] for anything else."""
+    ends = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", part)
+    if not ends:
+        return [-1]
+    return list(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
 
 
 def _existing(
@@ -142,7 +168,7 @@ def _verify(
     listings: dict[int | None, Listing],
     unofficial: bool,
     show: bool,
-) -> None:
+) -> Measures:
     """Decode every image that any listing names; raise with all problems of all listings."""
     merged = Listing()
     for trial, listing in listings.items():
@@ -152,5 +178,9 @@ def _verify(
         merged.splits.update({f"{trial} {name}": rows for name, rows in listing.splits.items()})
     for note in merged.notes if show else ():
         print(f"note: {note}", file=sys.stderr)
-    bad_images = verify_images(root, merged.paths(), show)
+    measures = Measures()
+    bad_images = verify_images(root, merged.paths(), show, measures)
     refuse(dataset, merged, bad_images, unofficial)
+    for note in measures.notes() if show else ():
+        print(f"note: {note}", file=sys.stderr)
+    return measures

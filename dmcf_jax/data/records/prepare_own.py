@@ -8,9 +8,11 @@ from dmcf_jax.data.datasets import own
 from dmcf_jax.data.datasets.own_table import root_of
 from dmcf_jax.data.records import prepared
 from dmcf_jax.data.records.build import build
+from dmcf_jax.data.records.measure import Measures
 from dmcf_jax.data.records.prepare import Prepared
 from dmcf_jax.data.records.verify_images import verify_images
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.runtime.paths import local_path
 
 NAME = own.DATASET.name
 
@@ -21,6 +23,7 @@ def prepare_own(
     *,
     split_by_identity: float | None = None,
     seed: int = 0,
+    pattern: str | None = None,
     progress: bool = False,
 ) -> list[Prepared]:
     """Build the data set 'own' under `data_dir` from a CSV file or a tree of pictures.
@@ -33,25 +36,36 @@ def prepare_own(
         data_dir: where prepared data sets are kept.
         split_by_identity: the share of identities to train on; None takes the column `split`.
         seed: of that draw.
+        pattern: the order of a tree's folders, see `own_tree.pattern_rows`.
         progress: show a progress bar.
 
     Raises:
         UserError: every faulty row at once, or what else prevents it.
     """
+    data_dir = local_path(data_dir, "--data_dir")
     where = prepared.directory(NAME, data_dir)
     if source is None or str(source) == "":
         return [Prepared(where, None, prepared.read_metadata(NAME, data_dir), built=False)]
-    data, root = own.inspect(source, split_by_identity, seed), root_of(source)
+    source = local_path(source, "--source")
+    data, root = own.inspect(source, split_by_identity, seed, pattern), root_of(source)
+    for note in data.listing.notes if progress else ():
+        print(f"note: {note}", file=sys.stderr)
     _refuse_rows(source, data.listing.problems)
     if where.exists():
         return [Prepared(where, None, _same(where, data_dir, source, data), built=False)]
-    for note in data.listing.notes if progress else ():
+    measures = Measures()
+    bad = verify_images(root, data.listing.paths(), progress, measures)
+    notes = data.listing.notes + measures.notes()
+    for note in measures.notes() if progress else ():
         print(f"note: {note}", file=sys.stderr)
-    _refuse_rows(source, verify_images(root, data.listing.paths(), progress))
+    _refuse_rows(source, bad)
     metadata = {
         "list": str(Path(source).resolve()),
         "split_by_identity": split_by_identity,
         "seed": seed,
+        "pattern": pattern,
+        "notes": notes,
+        "wide": measures.as_metadata(),
         "list_sha256": data.digest(),
         "identity_names": {str(n): name for n, name in data.identities.items()},
         "camera_names": {str(n): name for n, name in data.cameras.items()},

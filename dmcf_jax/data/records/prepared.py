@@ -11,7 +11,9 @@ from typing import Any
 
 from dmcf_jax.data.datasets import find_dataset
 from dmcf_jax.data.datasets.listing import FIELDS
+from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.paths import local_path
 
 VERSION = "1.0.0"
 
@@ -30,7 +32,7 @@ def directory(name: str, data_dir: str | Path, trial: int | None = None) -> Path
             allowed = f"1 to {dataset.trials}"
             text = f"trial {trial!r} of {name} does not exist; choose one of {allowed}"
         raise UserError(text, about="trial")
-    return Path(data_dir, name, *config_name(trial), VERSION)
+    return local_path(data_dir, "data_dir").joinpath(name, *config_name(trial), VERSION)
 
 
 def config_name(trial: int | None) -> tuple[str, ...]:
@@ -52,7 +54,9 @@ def read_metadata(name: str, data_dir: str | Path, trial: int | None = None) -> 
         title = find_dataset(name).title + (f" trial {trial}" if trial else "")
         raise UserError(
             f"{title} is not prepared: {where} does not exist. Prepare it with\n  "
-            + command(name, data_dir, trial),
+            + command(name, data_dir, trial)
+            + "\nor name the place where it is: --data_dir=DIR (to evaluate, to draw), "
+            "--config.data.data_dir=DIR (to train)",
             about=str(where),
         )
     metadata = metadata_in(where)
@@ -63,6 +67,26 @@ def read_metadata(name: str, data_dir: str | Path, trial: int | None = None) -> 
             about=str(where),
         )
     return metadata
+
+
+def wide_range(choice: str, metadata: Mapping[str, Any], about: str = "data") -> WideRange:
+    """Return which values of pictures of more than eight bits become 0 and 255.
+
+    Args:
+        choice: of `wide_values.CHOICES`, as `config.data.wide_range` gives it.
+        metadata: of the data set, which records the values of its pictures.
+        about: the data set, for the message.
+
+    Raises:
+        UserError: the range of a data set that was prepared before this was recorded.
+    """
+    if choice != "data_set":
+        return None if choice == "file" else FULL
+    if "wide" not in metadata:
+        text = f"data.wide_range=data_set: {about} does not record the range; prepare it again"
+        raise UserError(text, about="data.wide_range")
+    known = metadata["wide"]
+    return (known["lowest"], known["highest"]) if known["pictures"] else FULL
 
 
 def metadata_in(where: Path) -> dict[str, Any] | None:
@@ -82,10 +106,22 @@ def metadata_in(where: Path) -> dict[str, Any] | None:
     return metadata if complete and (where / "features.json").is_file() else None
 
 
-def command(name: str, data_dir: str | Path, trial: int | None = None, source: str = "DIR") -> str:
-    """Return the shell command that prepares a data set."""
-    words = f"dmcf prepare_data --dataset={name} --source={source}"
-    return f"{words} --data_dir={data_dir}" + (f" --trial={trial}" if trial else "")
+def command(
+    name: str,
+    data_dir: str | Path,
+    trial: int | str | None = None,
+    source: str = "DIR",
+    *,
+    unofficial: bool = False,
+) -> str:
+    """Return the shell command that prepares a data set.
+
+    Args:
+        trial: its number, or several as '1,2,3'; None for all.
+        unofficial: of a subset, or other data in its layout.
+    """
+    words = f"dmcf prepare_data --dataset={name} --source={source} --data_dir={data_dir}"
+    return words + (f" --trial={trial}" if trial else "") + " --unofficial" * unofficial
 
 
 def record_digest(record: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dmcf_jax.data import decode
 from dmcf_jax.data.datasets.dataset import Dataset
 from dmcf_jax.data.datasets.listing import Listing, problem
+from dmcf_jax.data.records.measure import Measures
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.runtime.console import progress_bar
 from dmcf_jax.runtime.threads import map_in_threads
@@ -24,18 +25,24 @@ def read_image_file(path: Path) -> bytes:
         raise decode.BadImage(f"cannot be read ({error.strerror})") from None
 
 
-def verify_images(root: Path, paths: Sequence[str], show: bool = False) -> list[Problem]:
+def verify_images(
+    root: Path, paths: Sequence[str], show: bool = False, measures: Measures | None = None
+) -> list[Problem]:
     """Return a problem for every image that is empty, truncated, too large or unreadable.
 
     Args:
         root: root of the data set.
         paths: paths relative to it.
         show: whether to show a progress bar.
+        measures: receives the values of all pictures that can be used.
     """
 
     def check(path: str) -> Problem | None:
         try:
-            decode.decode(read_image_file(root / path), size=None)
+            data = read_image_file(root / path)
+            decode.decode(data, size=None)
+            if measures is not None:
+                measures.add(path, data, decode.open_image(data))
         except decode.BadImage as error:
             return problem(path, str(error))
         return None

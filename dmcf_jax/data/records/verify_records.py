@@ -39,9 +39,17 @@ def verify_prepared(
         problems += _check(item, source, progress)
     if problems:
         title = f"{dataset} in {data_dir} failed verification:"
-        cure = "Delete these folders and run\n  " + prepared.command(dataset, data_dir)
+        unofficial = any(_is_unofficial(item) for item in checked)
+        trials = ",".join(str(item.trial) for item in checked if item.trial)
+        again = prepared.command(dataset, data_dir, trials, unofficial=unofficial)
+        cure = f"Delete these folders and run\n  {again}"
         raise UserError.listing(title, problems, cure, at_most=MOST_SHOWN)
     return checked
+
+
+def _is_unofficial(item: Prepared) -> bool:
+    published = find_dataset(item.metadata["dataset"]).published is not None
+    return published and not item.metadata["official"]
 
 
 def _prepared(dataset: str, data_dir: str | Path, trial: str | int | None) -> list[Prepared]:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmcf_jax.evaluation.results import title
+from dmcf_jax.evaluation.results import marked_title
 from dmcf_jax.methods.dmcf.published import Scores
 from dmcf_jax.reports.figures.cmc_results import Curve, curve_of
 from dmcf_jax.reports.figures.plotting import (
@@ -31,7 +31,7 @@ def cmc_figure(result: Mapping[str, Any]) -> dict[str, bytes]:
         result: see `dmcf_jax.evaluation.results`.
     """
     curve = curve_of([result])
-    name = title(result)
+    name = marked_title(result)
     figure, panels = new_panels({name: curve})
     label = f"rank-1 {curve.mean[0]:.2f} %, mAP {curve.mAP:.2f} %"
     draw_curve(panels[name], curve, label, color=COLOURS[0], marker="o")

@@ -60,7 +60,7 @@ def draw(
         UserError: an unknown figure, or one that cannot be drawn; then none is drawn.
     """
     names, options = _known(names), options or FigureOptions()
-    inputs = FigureInputs(workdir)
+    inputs = FigureInputs(workdir, options.data)
     requested = [*FIGURES] if "all" in names else names
     by_name = {name: FIGURES[name].problems(inputs, options) for name in requested}
     problems = [

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.build import load_split
-from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore
-from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.published import COMPLETE
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.collection import runs_of
+from dmcf_jax.runs.data_record import metadata_of, refuse_changed_test, wide_range_of
 from dmcf_jax.runs.load import TrainedModel, load_trained
+from dmcf_jax.runs.other_data import OWN_DATA, DataChoice
 from dmcf_jax.runtime.console import log, progress
 
 
@@ -30,10 +30,12 @@ class FigureOptions:
     Attributes:
         pairs: pairs of images in figure 5.
         identities: people in the map of embeddings.
+        data: to draw from; by default the run's own.
     """
 
     pairs: int = 2
     identities: int = 12
+    data: DataChoice = OWN_DATA
 
 
 class FigureInputs:
@@ -44,13 +46,16 @@ class FigureInputs:
         rows: runs by the experiment's row, in order of trial and seed; {} for a single run.
     """
 
-    def __init__(self, workdir: str | Path):
+    def __init__(self, workdir: str | Path, data: DataChoice = OWN_DATA):
         """Find the runs in `workdir`.
+
+        Args:
+            data: to draw from in place of the first run's own.
 
         Raises:
             UserError: it is neither a run's folder nor an experiment's.
         """
-        self.workdir = Path(workdir)
+        self.workdir, self._data = Path(workdir), data
         single = (self.workdir / "config.json").exists()
         rows = {} if single else runs_of(self.workdir)
         self.rows = {row: sorted(runs, key=_by_number) for row, runs in rows.items()}
@@ -80,7 +85,7 @@ class FigureInputs:
     @functools.cached_property
     def config(self) -> ConfigDict:
         """The config of the first run."""
-        return run_folder.restore_config(self.runs[0])
+        return self._data.apply(run_folder.restore_config(self.runs[0]))
 
     @functools.cached_property
     def trained(self) -> TrainedModel:
@@ -92,7 +97,10 @@ class FigureInputs:
     @functools.cached_property
     def store(self) -> ImageStore:
         """The images of the test split."""
-        return load_split(self.config, ("test",))
+        store = load_split(self.config, ("test",), wide_range_of(self.runs[0]))
+        if not self._data.given:
+            refuse_changed_test(self.runs[0], self.metadata(), store.identity.tolist())
+        return store
 
     @functools.cached_property
     def embeddings(self) -> Float[np.ndarray, "n d"]:
@@ -106,8 +114,7 @@ class FigureInputs:
         Raises:
             UserError: the prepared data are not there.
         """
-        data = self.config.data
-        return read_metadata(data.name, data.data_dir, DATASETS[data.name].trial(data.trial))
+        return metadata_of(self.config)
 
 
 def _by_number(run: Path) -> list[int]:

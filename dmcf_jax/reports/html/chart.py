@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dmcf_jax.evaluation.results import title
+from dmcf_jax.evaluation.results import marked_title
 from dmcf_jax.reports.html.page import text
 
 WIDTH, HEIGHT = 640, 320
@@ -15,8 +15,8 @@ def cmc_chart(results: Sequence[Mapping]) -> str:
     last = max(len(result["mean"]["cmc"]) for result in results)
     curves = "".join(_curve(number, result, last) for number, result in enumerate(results))
     keys = "".join(
-        f'<span><i style="background:var(--series-{number % SERIES})"></i>{text(title(result))}'
-        "</span>"
+        f'<span><i style="background:var(--series-{number % SERIES})"></i>'
+        f"{text(marked_title(result))}</span>"
         for number, result in enumerate(results)
     )
     return (

@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest
-from dmcf_jax.evaluation.results import RANKS, title
+from dmcf_jax.evaluation.results import RANKS, marked_title
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.html.chart import cmc_chart
 from dmcf_jax.reports.html.page import (
@@ -91,7 +91,7 @@ def _metrics(results: Sequence[Mapping]) -> str:
         mean, trial = result["mean"], result["trials"][0]
         curve = [mean["cmc"][str(min(k, len(mean["cmc"])))] for k in RANKS]
         values = [f"{100 * value:.2f} %" for value in (*curve, mean["mAP"], mean["mINP"])]
-        rows.append([title(result), trial["valid_queries"], *values])
+        rows.append([marked_title(result), trial["valid_queries"], *values])
     return table(header, rows)
 
 
@@ -103,7 +103,7 @@ def _protocol(result: Mapping, ranked: Nearest, store: ImageStore, names: Names)
         "person. AP: average precision."
     )
     sections = [
-        f"<h2>{text(title(result))}</h2>",
+        f"<h2>{text(marked_title(result))}</h2>",
         soft([about]),
         _errors_table(ranked, store, names),
     ]

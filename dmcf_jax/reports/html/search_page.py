@@ -48,7 +48,7 @@ def search_page(
 
 def _about(found: Mapping[str, Any], total: int) -> str:
     shown, gallery, model = len(found["results"]), found["gallery"], found["model"]
-    kind = "exact" if found["exact"] else "approximate (index)"
+    kind = "exact" if found["exact"] else _approximate(found.get("index", {}))
     lines = [
         f"{shown} of {total} queries, searched in {gallery['pictures']} pictures of "
         f"{gallery['source']} ({kind}). Scores are cosine similarities between -1 and 1.",
@@ -57,6 +57,13 @@ def _about(found: Mapping[str, Any], total: int) -> str:
     if any(_is_right(r, m) is not None for r in found["results"] for m in r["matches"]):
         lines.append("✓ same person as the query, ✗ different person.")
     return soft(lines)
+
+
+def _approximate(index: Mapping[str, Any]) -> str:
+    if "share_of_exact" not in index:
+        return "approximate (index)"
+    share = f"{100 * index['share_of_exact']:.1f} % of the exact matches of a sample"
+    return f"approximate, index {index['factory']}, which finds {share}"
 
 
 def _by_number(name: str) -> tuple[int, str]:

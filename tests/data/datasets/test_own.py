@@ -59,7 +59,12 @@ def test_a_tree_becomes_records_that_load_as_the_files(people, tmp_path):
 def test_a_csv_file_gives_its_own_splits_cameras_and_far_paths(tmp_path):
     noise(tmp_path / "far/1.png", 1)
     noise(tmp_path / "near/pics/2.jpg", 2)
-    lines = [f"{tmp_path}/far/1.png;p1;visible;hall;train", "pics/2.jpg;p2;infrared;gate;test"]
+    noise(tmp_path / "near/3.bmp", 3)
+    lines = [
+        f"{tmp_path}/far/1.png;p1;visible;hall;train",
+        "3.bmp;p1;infrared;hall;train",
+        "pics/2.jpg;p2;infrared;gate;test",
+    ]
     path = write_csv(tmp_path / "near/list.csv", lines, "\ufeff" + HEADER.replace(",", ";"))
     prepare_own(path, tmp_path / "data")
     store = load_images("own", tmp_path / "data", ("test",), (8, 8))

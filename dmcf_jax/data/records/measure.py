@@ -1,0 +1,101 @@
+"""What verification finds out about the values of pictures: ranges, transparency, equal pixels."""
+
+import dataclasses
+import hashlib
+import math
+import threading
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dmcf_jax.data.decode import to_rgb
+from dmcf_jax.data.wide_values import FULL, is_wide, range_of, to_eight_bits
+
+MOST_NAMED = 3
+FEW_LEVELS = 64  # of 256: fewer in all pictures of more than eight bits is a part of the range
+
+
+@dataclasses.dataclass
+class Measures:
+    """Counts over the pictures of a data set; `add` may be called from several threads.
+
+    Attributes:
+        wide: pictures of more than eight bits.
+        lowest, highest: their values.
+        transparent: pictures with some, but not only, transparent pixels.
+        flat: pictures of one colour, as they would be decoded.
+        files: by the hash of pixels, files with other bytes that have the same.
+    """
+
+    wide: int = 0
+    lowest: float = math.inf
+    highest: float = -math.inf
+    transparent: int = 0
+    flat: list[str] = dataclasses.field(default_factory=list)
+    files: dict[bytes, dict[bytes, str]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        self._lock = threading.Lock()
+
+    def add(self, path: str, data: bytes, image: Image.Image) -> None:
+        """Measure one picture.
+
+        Args:
+            path: its name.
+            data: the file's bytes.
+            image: the picture with its own mode.
+        """
+        wide = range_of(np.asarray(image)) if is_wide(image.mode) else None
+        alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+        pixels = np.asarray(to_rgb(image))
+        key = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+        with self._lock:
+            if wide:
+                self.wide += 1
+                self.lowest = min(self.lowest, wide[0])
+                self.highest = max(self.highest, wide[1])
+            self.transparent += alpha is not None and alpha.getextrema() not in (
+                (255, 255),
+                (0, 0),
+            )
+            self.flat += [path] if (pixels == pixels[0, 0]).all() else []
+            self.files.setdefault(key, {})[hashlib.sha256(data).digest()] = path
+
+    def notes(self) -> list[str]:
+        """Return a sentence for whatever may not be as its owner thinks."""
+        found = []
+        if self.wide:
+            ends = np.array([[self.lowest, self.highest]])
+            first, last = to_eight_bits(ends, FULL)[0]
+            levels = int(last) - int(first) + 1
+            cure = "; choose data.wide_range=file or data_set" if levels < FEW_LEVELS else ""
+            found.append(
+                f"{self.wide} pictures have more than eight bits, with values from "
+                f"{self.lowest:g} to {self.highest:g}: of 256 levels they use {levels}{cure}"
+            )
+        if self.transparent:
+            found.append(f"{self.transparent} pictures are transparent in parts: black there")
+        if self.flat:
+            found.append(f"{_named(self.flat)} are of one colour")
+        equal = [sorted(files.values()) for files in self.files.values() if len(files) > 1]
+        if equal:
+            names = [" = ".join(paths[:2]) for paths in sorted(equal)]
+            found.append(
+                f"{sum(map(len, equal))} pictures of different files have equal pixels, in groups "
+                f"of: {_named(names)}"
+            )
+        return found
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return what a data set's metadata records of the values of its pictures."""
+        return {
+            "pictures": self.wide,
+            "lowest": self.lowest if self.wide else None,
+            "highest": self.highest if self.wide else None,
+        }
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:MOST_NAMED])
+    return f"{len(names)} ({shown}{', ...' if len(names) > MOST_NAMED else ''})"
