@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.methods.network.two_streams import has_levels
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
@@ -64,6 +65,12 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
     """
     _check(options)
     model = load_model(options.model)
+    if options.explain and model.trained is not None and not has_levels(model.trained.model):
+        raise UserError(
+            f"--explain shows what levels of a network add to a score; {options.model} is of the "
+            f"method {model.trained.config.method.name}, whose score is no sum over levels",
+            about="--explain",
+        )
     if options.explain and model.trained is None:
         raise UserError(
             f"--explain needs the layers of the network: give the run's folder as --model, not "
@@ -158,6 +165,8 @@ def _find(
         labels | {"matches": _matches(scores[number], rows[number], names)}
         for number, labels in queries.labels(range(len(vectors))).items()
     ]
+    if model.across_only:
+        _refuse_one_modality(results, model.source)
     return {
         "model": {"source": model.source, "fingerprint": model.fingerprint},
         "gallery": {"source": options.gallery, "pictures": len(gallery)},
@@ -165,6 +174,22 @@ def _find(
         **({"index": {"factory": options.index, **quality}} if options.index else {}),
         "results": results,
     }
+
+
+def _refuse_one_modality(results: list[dict[str, Any]], source: str) -> None:
+    """Refuse matches that a score between the modalities says nothing about."""
+    within = [
+        result["path"]
+        for result in results
+        if any(match["modality"] == result["modality"] for match in result["matches"])
+    ]
+    if within:
+        raise UserError(
+            f"--gallery holds pictures of the queries' own modality, such as matches of "
+            f"{within[0]}; {source} compares visible with infrared pictures only. Search in a "
+            "gallery of the other modality",
+            about="--gallery",
+        )
 
 
 def _matches(

@@ -113,4 +113,5 @@ METHOD = Method(
         lambda fields, network: Watched((LossTerm("hinge", "triplet", "G1"),)),
     ),
     fit=_fit,
+    across_only=True,
 )

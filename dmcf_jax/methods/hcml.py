@@ -69,4 +69,5 @@ METHOD = Method(
     _network,
     Trained(make_loss, (*GROUPS, FROZEN), watch_pairs("contrastive")),
     _fit,
+    across_only=True,
 )

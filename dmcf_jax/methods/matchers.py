@@ -122,5 +122,6 @@ MLAPG = Method(
     ("fit.pca", "fit.iterations", "fit.tolerance", "fit.pairs"),
     _fitted_lomo,
     fit=_fit_mlapg,
+    across_only=True,
 )
-XQDA = Method("XQDA", ("fit.pca",), _fitted_lomo, fit=_fit_xqda)
+XQDA = Method("XQDA", ("fit.pca",), _fitted_lomo, fit=_fit_xqda, across_only=True)

@@ -111,6 +111,8 @@ class Method(NamedTuple):
         fit: (fields, variables, embedded) -> variables with what is fitted, once, after the last
             step. `embedded` holds what the network's method `describe` gives for the training
             images. None: nothing.
+        across_only: whether embeddings compare between the modalities only: their cosine says
+            nothing about two images of one modality.
     """
 
     title: str
@@ -118,6 +120,7 @@ class Method(NamedTuple):
     network: Callable[[Fields, int, str], nn.Module]
     trained: Trained | None = None
     fit: Callable[[Fields, dict, "Embedded"], dict] | None = None
+    across_only: bool = False
 
     def reads_field(self, field: str) -> bool:
         """Return whether the method reads a field of `METHOD_ROOMS`."""

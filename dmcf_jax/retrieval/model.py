@@ -24,6 +24,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
@@ -37,6 +38,7 @@ Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
 # Fields that an image's embedding depends on: these, and those of `model` except two.
 DECIDING = (
+    "method.name",
     "dtype",
     "data.size",
     "data.filter",
@@ -46,7 +48,7 @@ DECIDING = (
     "data.wide_limits",
     "evaluation.flip",
 )
-NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat")
+NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat", "model.dropout")
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
 ADDED = {
@@ -54,6 +56,11 @@ ADDED = {
     "data.standardise": False,
     "data.wide_range": "full",
     "model.neck": "relu",
+    "model.head": "reduction",
+    "model.pool": "max",
+    "model.gem_p": 3.0,
+    "model.input": "three",
+    "method.name": "dmcf",
 }
 
 
@@ -70,6 +77,7 @@ class FeatureExtractor:
         dimension: length d of an embedding.
         trained: the run's network; None for an exported file.
         wide_range: values of pictures of more than eight bits that become 0 and 255.
+        across_only: whether embeddings compare between the modalities only, see `Method`.
     """
 
     source: str
@@ -80,6 +88,7 @@ class FeatureExtractor:
     trained: TrainedModel | None
     _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
     wide_range: WideRange = FULL
+    across_only: bool = False
 
     def embed(self, images: Picture | Iterable[Picture], modality: str) -> Float[np.ndarray, "n d"]:
         """Return float32 embeddings of unit length, one row for each picture.
@@ -230,6 +239,7 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
         trained,
         embed,
         trained.wide_range,
+        METHODS[trained.config.method.name].across_only,
     )
 
 
@@ -248,7 +258,10 @@ def _exported(path: Path) -> FeatureExtractor:
         text = f"--model={path} is not a complete export ({error}); export it again"
         raise UserError(text, about="--model") from None
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
-    return FeatureExtractor(str(path), fingerprint, size, filter, dimension, None, embed, wide)
+    across_only = METHODS[config.get("method.name", "dmcf")].across_only
+    return FeatureExtractor(
+        str(path), fingerprint, size, filter, dimension, None, embed, wide, across_only
+    )
 
 
 def _wide_range(config: dict[str, Any]) -> WideRange:

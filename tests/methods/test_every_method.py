@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmcf_jax.config.build import load_split
 from dmcf_jax.config.validate import validate
@@ -15,6 +16,7 @@ from dmcf_jax.evaluate import evaluate
 from dmcf_jax.export.run import export_run
 from dmcf_jax.methods import METHODS
 from dmcf_jax.runs.load import load_trained
+from dmcf_jax.search import SearchOptions, run_search
 from dmcf_jax.train import train
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
@@ -144,3 +146,17 @@ def test_a_matcher_is_written_as_stablehlo_and_refused_as_torch(data_dir, tmp_pa
         export_run(tmp_path, "torch")
     assert "method.name" in {problem.about for problem in refused.value.problems}
     assert not (tmp_path / "export" / "torch").exists()
+
+
+def test_a_fitted_metric_refuses_a_search_within_one_modality(data_dir, tmp_path):
+    train(config_of("mlapg", data_dir), tmp_path / "run")
+    query = str(tmp_path / "query.png")
+    Image.fromarray(np.full((40, 32, 3), np.arange(32)[:, None], np.uint8)).save(query)
+    options = SearchOptions(
+        str(tmp_path / "run"), query, query, query_modality="visible", gallery_modality="visible"
+    )
+    with pytest.raises(UserError) as refused:
+        run_search(options)
+    assert refused.value.about == ("--gallery",)
+    other = dataclasses.replace(options, gallery_modality="infrared")
+    assert len(run_search(other)["results"][0]["matches"]) == 1

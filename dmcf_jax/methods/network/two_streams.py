@@ -22,6 +22,11 @@ from dmcf_jax.models.unit_length import unit_length
 INPUTS = ("three", "zero_padding")
 
 
+def has_levels(network: nn.Module) -> bool:
+    """Return whether an embedding is what the levels of a `TwoStreams` give, side by side."""
+    return isinstance(network, TwoStreams) and type(network).embed is TwoStreams.embed
+
+
 class Outputs(NamedTuple):
     """The network's outputs for 2b fused rows: embeddings [2b d] and logits [2b k] by feature."""
 
