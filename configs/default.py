@@ -185,8 +185,10 @@ def get_config(variant: str = "") -> ConfigDict:
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
     model.embedding_dim = 256  # size of a reduced feature; paper
     model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
-    # What makes a feature's embedding: 'reduction' (eq. 7, paper), or 'linear_bn': linear layer and
-    # batch norm, with a leaky ReLU before the classifier (Ye 2019).
+    # What makes a feature's embedding: 'reduction' (eq. 7, paper); 'linear_bn': linear layer and
+    # batch norm, with a leaky ReLU before the classifier (Ye 2019); 'hidden': pooled values, with a
+    # layer before the classifier (ports of cmGAN); or 'bnneck': losses of distances before a batch
+    # norm, classifier and test behind it (Luo 2019).
     model.head = "reduction"
     model.dropout = 0.0  # share of values dropped before the classifier of 'linear_bn'
     model.pool = "max"  # from a map to a vector: 'max' (paper), 'average', or 'gem' (Ye 2021, AGW)
