@@ -127,6 +127,7 @@ COMPARED["agw"] = MODERN | {
     "model.stripes": (1,),  # authors' code
     "model.reduce_global": False,  # authors' code
     "model.head": "bnneck",  # authors' code
+    "model.non_local": (0, 2, 3, 0),  # authors' code
     "model.gem_p": 3.0,  # authors' code
     "loss.kind": "weighted",  # authors' code
     "sampler.P": 8,  # authors' code
@@ -248,6 +249,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # of each person; for loss.softmax_scale above 0; ours.
     model.classifier_start = "random"
     model.remat = False  # recompute blocks in the backward pass: slower, less memory
+    # Blocks of layer1..layer4, from the last and at most all, that a non-local block follows, which
+    # mixes all positions; Wang 2018, (0, 2, 3, 0) in AGW.
+    model.non_local = (0, 0, 0, 0)
 
     config.loss = ConfigDict()
     config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
