@@ -1,6 +1,6 @@
 """Pretrain the small network of the demo on synthetic people: the weights in the package.
 
-    python benchmarks/synthetic_pretraining.py --people=3200 --steps=5000 --out=small.safetensors
+    python -m benchmarks.synthetic_pretraining --people=4000 --steps=8000 --out=small.safetensors
 
 From person labels alone a fresh network of this size sees nothing for a thousand steps. So it
 first learns, for `--teacher_steps`, to say of each picture what HOG and a linear discriminant
@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -237,14 +236,17 @@ def metadata(tensors: dict[str, np.ndarray], command: str) -> dict[str, str]:
 def main() -> None:
     """Pretrain by the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--people", type=int, default=3200)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--people", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--teacher_steps", type=int, default=450)
     parser.add_argument("--P", type=int, default=32)
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    write(*pretrain(options), options.out, "python " + " ".join(sys.argv))
+    given = vars(options) | {"out": options.out.name}
+    words = [f"--{name}={value}" for name, value in given.items()]
+    command = " ".join(["python -m benchmarks.synthetic_pretraining", *words])
+    write(*pretrain(options), options.out, command)
 
 
 if __name__ == "__main__":
