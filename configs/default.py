@@ -113,6 +113,51 @@ COMPARED["hcml"] = COMPARED["tone"] | {
     "method.name": "hcml",
     "fit.tolerance": 1e-6,  # authors' code
 }
+# What practitioners train today; docs/recipes.md has the sources and what is left out.
+MODERN = SGD | {
+    "model.levels": ("layer4",),  # authors' code
+    "model.last_stride": 1,  # authors' code
+    "model.pool": "gem",  # authors' code
+    "optim.lr_backbone": 0.01,  # authors' code
+    "optim.lr_heads": 0.1,  # authors' code
+}
+COMPARED["agw"] = MODERN | {
+    "method.name": "agw",
+    "model.shared_from": "layer1",  # authors' code
+    "model.stripes": (1,),  # authors' code
+    "model.reduce_global": False,  # authors' code
+    "model.head": "bnneck",  # authors' code
+    "model.non_local": (0, 2, 3, 0),  # authors' code
+    "model.gem_p": 3.0,  # authors' code
+    "loss.kind": "weighted",  # authors' code
+    "sampler.P": 8,  # authors' code
+    "sampler.K": 4,  # authors' code
+    "optim.decay_at": (20 / 81, 50 / 81),  # authors' code
+}
+COMPARED["hctri"] = MODERN | {
+    "method.name": "hctri",
+    "model.shared_from": "layer2",  # authors' code
+    "model.stripes": (6,),  # authors' code
+    "model.head": "reduction",  # authors' code
+    "model.embedding_dim": 256,  # authors' code
+    "model.gem_p": 3.0,  # authors' code for SYSU-MM01; 10 in configs/regdb.py
+    "loss.kind": "centre_triplet",  # authors' code
+    "loss.margin": 0.3,  # authors' code
+    "loss.triplet_weight": 1.0,  # authors' code for SYSU-MM01; 2 in configs/regdb.py
+    "sampler.P": 6,  # authors' code for SYSU-MM01; 8 in configs/regdb.py
+    "sampler.K": 8,  # authors' code for SYSU-MM01; 4 in configs/regdb.py
+    "optim.decay_at": (20 / 61, 50 / 61),  # authors' code
+}
+COMPARED["strong"] = COMPARED["agw"] | {
+    "data.channel_exchange": 0.5,  # open point: CAJ's code adds such a view to every image
+    "data.erase": 0.5,  # authors' code of CAJ
+    "loss.kind": "squared_difference",  # authors' code of CAJ
+    "loss.label_smoothing": 0.1,  # open point: as in HcTri's code for RegDB
+    "optim.decay_at": (20 / 100, 50 / 100),  # authors' code of CAJ
+    "evaluation.flip": True,  # authors' code of CAJ
+}
+# Share of the run in which all rates rise: ten epochs in the authors' code.
+WARM_UP = {"agw": 10 / 81, "hctri": 10 / 61, "strong": 10 / 100}
 VARIANTS |= COMPARED
 
 
@@ -129,6 +174,8 @@ def apply_variant(
     config.variant = variant
     config.update_from_flattened_dict(VARIANTS.get(variant, {}))
     config.train.steps = steps.get(variant, config.train.steps)
+    if variant in WARM_UP:
+        config.optim.warmup_steps = round(WARM_UP[variant] * config.train.steps)
     return config
 
 
@@ -185,8 +232,10 @@ def get_config(variant: str = "") -> ConfigDict:
     model.reduce_global = True  # also reduce G1..G3 to embedding_dim; open point
     model.embedding_dim = 256  # size of a reduced feature; paper
     model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
-    # What makes a feature's embedding: 'reduction' (eq. 7, paper), or 'linear_bn': linear layer and
-    # batch norm, with a leaky ReLU before the classifier (Ye 2019).
+    # What makes a feature's embedding: 'reduction' (eq. 7, paper); 'linear_bn': linear layer and
+    # batch norm, with a leaky ReLU before the classifier (Ye 2019); 'hidden': pooled values, with a
+    # layer before the classifier (ports of cmGAN); or 'bnneck': losses of distances before a batch
+    # norm, classifier and test behind it (Luo 2019).
     model.head = "reduction"
     model.dropout = 0.0  # share of values dropped before the classifier of 'linear_bn'
     model.pool = "max"  # from a map to a vector: 'max' (paper), 'average', or 'gem' (Ye 2021, AGW)
@@ -200,6 +249,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # of each person; for loss.softmax_scale above 0; ours.
     model.classifier_start = "random"
     model.remat = False  # recompute blocks in the backward pass: slower, less memory
+    # Blocks of layer1..layer4, from the last and at most all, that a non-local block follows, which
+    # mixes all positions; Wang 2018, (0, 2, 3, 0) in AGW.
+    model.non_local = (0, 0, 0, 0)
 
     config.loss = ConfigDict()
     config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
@@ -208,6 +260,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.triplet_start_step = 0
 
     # Kind of L1, L3, L7: batch_hard (paper); soft_margin (Hermans 2017); weighted (Ye 2021, AGW);
+    # squared_difference (Ye 2021, CAJ); centre_triplet, of each person's mean (Liu 2021, HcTri);
     # contrastive, visible against infrared rows (Radford 2021, with several positives);
     # supervised_contrastive, all rows (Khosla 2020); or none.
     config.loss.kind = "batch_hard"

@@ -18,6 +18,19 @@ STEPS = {
     "zero_padding": 3965,  # open point
     "tone": 900,  # authors' code: the checkpoint that is evaluated
     "hcml": 900,  # authors' code
+    "agw": 5265,  # authors' code: 81 epochs of 65
+    "hctri": 3965,  # authors' code: 61 epochs of 65
+    "strong": 6500,  # authors' code of CAJ: 100 epochs of 65
+}
+# Fields of rows that their authors' code has for RegDB only.
+FIELDS = {
+    "hctri": {
+        "model.gem_p": 10.0,  # authors' code
+        "loss.label_smoothing": 0.1,  # authors' code
+        "loss.triplet_weight": 2.0,  # authors' code
+        "sampler.P": 8,  # authors' code
+        "sampler.K": 4,  # authors' code
+    }
 }
 
 
@@ -26,4 +39,6 @@ def get_config(variant: str = "") -> ConfigDict:
     config = default.get_config()
     config.data.name = "regdb"
     config.train.steps = 5000  # paper
-    return default.apply_variant(config, variant, STEPS)
+    config = default.apply_variant(config, variant, STEPS)
+    config.update_from_flattened_dict(FIELDS.get(variant, {}))
+    return config

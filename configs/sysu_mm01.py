@@ -18,6 +18,9 @@ STEPS = {
     "bdtr": 42_456,  # open point
     "tone": 9000,  # open point
     "hcml": 9000,  # open point
+    "agw": 56_376,  # authors' code: 81 epochs of 696
+    "hctri": 28_304,  # authors' code: 61 epochs of 464
+    "strong": 69_600,  # authors' code of CAJ: 100 epochs of 696
 }
 
 

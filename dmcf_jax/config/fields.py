@@ -139,6 +139,7 @@ FIELDS: dict[str, Check] = {
     "model.pretrained": text,
     "model.classifier_start": choice("random", "means"),
     "model.remat": flag,
+    "model.non_local": several(whole(0, 1000), count=4),
     "loss.margin": number(0, above=True),
     "loss.kind": choice(*KINDS),
     "loss.triplet_weight": number(0, above=True),

@@ -22,6 +22,9 @@ BASIS = {
     # Rows that the paper does not have.
     "baseline_2019": "authors' code",
     "xqda": "our choice",
+    "agw": "authors' code",
+    "hctri": "authors' code",
+    "strong": "our choice",
 }
 NOT_IMPLEMENTED = "not implemented"
 # Of table 1 on synthetic people: what two cores train in hours.

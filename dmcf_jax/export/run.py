@@ -72,7 +72,7 @@ def _refuse_others(trained: TrainedModel, export_format: str) -> None:
             "--format=stablehlo",
             about="--format",
         )
-    expected = {"method.name": "dmcf"} | {
+    expected = {"method.name": "dmcf", "model.non_local": [0, 0, 0, 0]} | {
         f"model.{name}": value
         for name, value in (("pool", "max"), ("head", "reduction"), ("input", "three"))
     }

@@ -24,17 +24,19 @@ class BatchNorm(nn.Module):
     Attributes:
         train: normalise by the batch and update the statistics, else by the statistics.
         dtype: of the output.
+        use_bias: False leaves out the parameter `bias`, which then is 0.
     """
 
     train: bool
     dtype: Any = jnp.float32
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
         """Return `x` with mean 0 and variance 1 in each channel, times `scale` plus `bias`."""
         size = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (size,))
-        bias = self.param("bias", nn.initializers.zeros, (size,))
+        bias = self.param("bias", nn.initializers.zeros, (size,)) if self.use_bias else 0.0
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (size,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (size,))
         x = x if x.dtype == jnp.float64 else x.astype(jnp.float32)

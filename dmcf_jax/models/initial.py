@@ -89,6 +89,8 @@ _CONSTANTS = {
 
 
 def _constant_of(name: str) -> float | None:
+    if name.endswith("_non_local/bn/scale"):
+        return 0.0  # the block starts as the identity
     return _CONSTANTS.get(name.rpartition("/")[2])
 
 
@@ -98,7 +100,7 @@ def _is_kernel(name: str) -> bool:
 
 def _deviation(name: str, shape: tuple[int, ...]) -> float:
     """Return the standard deviation of a kernel's distribution."""
-    if name.endswith("/classifier/kernel"):
+    if name.endswith("/classifier/kernel") or "_non_local/" in name:
         return math.sqrt(1.0 / (3.0 * shape[0]))
     # Kaiming: over the fan-out s s o in the streams (4-D), over the fan-in in reductions (2-D).
     fan = np.prod(shape) // shape[2] if len(shape) == 4 else shape[0]

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from dmcf_jax.models.batch_norm import BatchNorm
 from dmcf_jax.models.convolution import Conv, max_pool_3x3
+from dmcf_jax.models.non_local import NonLocal
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 EXPANSION = 4  # a block's output channels by its inner channels
@@ -60,6 +61,8 @@ class ResNet(nn.Module):
         dtype: of the computation; parameters are float32.
         conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         remat: recompute each block in the backward pass instead of keeping its activations.
+        non_local: how many blocks of layer1..layer4, counted from a stage's last and at most all,
+            are followed by a `NonLocal`.
     """
 
     stage_sizes: tuple[int, ...] = (3, 4, 6, 3)
@@ -69,6 +72,7 @@ class ResNet(nn.Module):
     dtype: Any = jnp.float32
     conv_impl: str = "xla"
     remat: bool = False
+    non_local: tuple[int, ...] = (0, 0, 0, 0)
 
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"], train: bool) -> dict[str, Array]:
@@ -100,4 +104,6 @@ class ResNet(nn.Module):
                 self.width * 2**index, stride, self.dtype, self.conv_impl, name=f"{part}_{number}"
             )
             x = block(x, train)
+            if number >= self.stage_sizes[index] - self.non_local[index]:
+                x = NonLocal(self.dtype, name=f"{part}_{number}_non_local")(x, train)
         return x

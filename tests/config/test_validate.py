@@ -36,6 +36,8 @@ def test_every_config_of_ours_is_valid(module, variant):
         ("model.stage_sizes", (3, 4, 6), "expected 4 entries"),
         ("model.shared_from", "layer9", "layer4"),
         ("model.last_stride", 3, "from 1 to 2"),
+        ("model.non_local", (0, 2, 3), "expected 4 entries"),
+        ("model.head", "bn_neck", "bnneck"),
         ("mtl.start_step", -5, "at least 0"),
         ("optim.decay_at", (0.5, 2.0), "from 0 to 1"),
         ("train.keep_best", "mAP", "eval_every"),

@@ -10,13 +10,14 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from dmcf_jax.methods.losses.contrastive import cross_contrastive, supervised_contrastive
+from dmcf_jax.methods.losses.hetero_centre import hetero_centre_triplet
 from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.losses.triplet import (
     batch_hard_triplet,
     soft_margin_triplet,
 )
-from dmcf_jax.methods.losses.weighted_triplet import weighted_triplet
-from dmcf_jax.methods.method import LossTerm
+from dmcf_jax.methods.losses.weighted_triplet import squared_difference_triplet, weighted_triplet
+from dmcf_jax.methods.method import Fields, LossTerm
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.methods.network.two_streams import Outputs
 
@@ -24,6 +25,8 @@ KINDS = (
     "batch_hard",
     "soft_margin",
     "weighted",
+    "squared_difference",
+    "centre_triplet",
     "contrastive",
     "supervised_contrastive",
     "none",
@@ -37,11 +40,12 @@ class LossSettings(NamedTuple):
     """Which losses are taken, and their constants.
 
     Attributes:
-        margin: of the batch-hard triplet losses.
+        margin: of the batch-hard triplet losses, of rows or centres.
         kind: of the losses L1, L3, L7 of distances, one of `KINDS`.
         triplet_weight: factor of these losses, also as they are logged.
         temperature: of the contrastive losses.
         label_smoothing: of the softmax losses.
+        images: K, the images of each person and modality in a batch, whose mean is a centre.
     """
 
     margin: float
@@ -49,6 +53,18 @@ class LossSettings(NamedTuple):
     triplet_weight: float = 1.0
     temperature: float = 0.1
     label_smoothing: float = 0.0
+    images: int = 1
+
+    @property
+    def hinge(self) -> float:
+        """The margin of kinds that have one, else 0: whether a triplet counts as active."""
+        return self.margin if self.kind in ("batch_hard", "centre_triplet") else 0.0
+
+    @property
+    def scale(self) -> float:
+        """What alarms compare distances between people with, see `Watched`."""
+        unit = 1.0 if self.kind in ("soft_margin", "weighted", "squared_difference") else 0.0
+        return self.hinge or unit
 
     def distance_loss(
         self, embeddings: Float[Array, "n d"], labels: Int[Array, " n"]
@@ -60,12 +76,27 @@ class LossSettings(NamedTuple):
             return soft_margin_triplet(embeddings, labels)
         if self.kind == "weighted":
             return weighted_triplet(embeddings, labels)
+        if self.kind == "squared_difference":
+            return squared_difference_triplet(embeddings, labels)
+        if self.kind == "centre_triplet":
+            sides = embeddings[0::2], embeddings[1::2]
+            return hetero_centre_triplet(*sides, labels[::2], self.images, self.margin)
         if self.kind == "supervised_contrastive":
             return supervised_contrastive(embeddings, labels, self.temperature)
         if self.kind == "contrastive":
             pairs = embeddings.reshape(-1, 2, embeddings.shape[1])
             return cross_contrastive(pairs[:, 0], pairs[:, 1], labels[::2], self.temperature)
         return jnp.zeros((), embeddings.dtype)
+
+
+# What `settings_of` reads beside sampler.K, which concerns every run.
+READS = tuple(f"loss.{name}" for name in LossSettings._fields if name != "images")
+
+
+def settings_of(fields: Fields) -> LossSettings:
+    """Return the settings that config fields describe."""
+    own = {name.removeprefix("loss."): fields[name] for name in READS}
+    return LossSettings(images=fields["sampler.K"], **own)
 
 
 def loss_terms_of(features: tuple[Feature, ...]) -> tuple[LossTerm, ...]:

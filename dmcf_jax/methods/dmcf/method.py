@@ -20,10 +20,8 @@ GROUPS = (
 
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     """Return eq. 15, or the plain sum of the levels until its start, with all its parts."""
-    settings = losses.LossSettings(
-        **{name: fields[f"loss.{name}"] for name in losses.LossSettings._fields}
-    )
-    return loss_of(network, settings, fields["loss.triplet_start_step"], fields["mtl.start_step"])
+    settings, start = losses.settings_of(fields), fields["loss.triplet_start_step"]
+    return loss_of(network, settings, start, fields["mtl.start_step"])
 
 
 def loss_of(
@@ -42,7 +40,6 @@ def loss_of(
         weighting_start_step: first step that uses eq. 15 instead of the plain sum.
     """
     terms = losses.loss_terms_of(network.features)
-    margin = settings.margin if settings.kind == "batch_hard" else 0.0
 
     def loss(
         outputs: Outputs, labels: Int[Array, " n"], context: Context
@@ -60,7 +57,7 @@ def loss_of(
         return total, {
             **by_term,
             **{f"level_{name}": value for name, value in by_level.items()},
-            **watch(mined_on, labels, margin),
+            **watch(mined_on, labels, settings.hinge),
             **sigmas(log_variance, levels_of(network.features)),
         }
 
@@ -75,10 +72,9 @@ def sigmas(log_variance: Float[Array, " l"], levels: tuple[str, ...]) -> dict[st
 
 def watched(fields: Fields, network: TwoStreams) -> Watched:
     """Return what the alarms look at: every loss, distances relative to the margin."""
-    scales = {"batch_hard": fields["loss.margin"], "soft_margin": 1.0, "weighted": 1.0}
     return Watched(
         losses.loss_terms_of(network.features),
-        scales.get(fields["loss.kind"], 0.0),
+        losses.settings_of(fields).scale,
         fields["loss.triplet_start_step"],
     )
 
@@ -94,7 +90,7 @@ METHOD = Method(
         "model.*",
         "mtl.*",
         "optim.*",
-        *(f"loss.{name}" for name in losses.LossSettings._fields),
+        *losses.READS,
         "loss.triplet_start_step",
         "loss.softmax_scale",
     ),

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from dmcf_jax.methods.losses.softmax import cosine_logits
 from dmcf_jax.models.batch_norm import BatchNorm
 
-HEADS = ("reduction", "linear_bn", "hidden")
+HEADS = ("reduction", "linear_bn", "hidden", "bnneck")
 
 
 class Reduction(nn.Module):
@@ -31,6 +31,15 @@ class Reduction(nn.Module):
         x = nn.Dense(self.features, self.use_bias, kernel_init=initialise, name="conv")(x)
         x = BatchNorm(train, name="bn")(x)
         return nn.relu(x) if self.neck == "relu" else x
+
+
+class Neck(nn.Module):
+    """Batch norm without bias, so that a linear classifier's boundaries can pass the origin."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "n d"], train: bool) -> Float[Array, "n d"]:
+        """Return the rows with mean 0 and variance 1 in each channel, times a learned scale."""
+        return BatchNorm(train, use_bias=False, name="bn")(x)
 
 
 class CosineClassifier(nn.Module):
@@ -62,8 +71,10 @@ class Head(nn.Module):
         softmax_scale: of cosine logits; 0 for a linear classifier.
         kind: 'reduction', eq. 7; 'linear_bn', the head of the field's early baselines: a linear
             layer with bias and batch norm make the embedding, and a leaky ReLU (slope 0.1) and
-            dropout stand between it and the classifier; or 'hidden': the pooled values are the
-            embedding, and a linear layer of size d and a ReLU are part of the classifier.
+            dropout stand between it and the classifier; 'hidden': the pooled values are the
+            embedding, and a linear layer of size d and a ReLU are part of the classifier; or
+            'bnneck' (Luo et al., CVPRW 2019; AGW): losses of distances see the reduced or pooled
+            values, the classifier, without bias, and the test see their batch norm without bias.
         dropout: share of values dropped there in training.
     """
 
@@ -75,8 +86,9 @@ class Head(nn.Module):
     dropout: float = 0.0
 
     def setup(self) -> None:
-        """Make the reduction, if any, and the classifier."""
+        """Make the reduction and the neck, if any, and the classifier."""
         linear, size = self.kind == "linear_bn", self.embedding_dim
+        self.last_norm = Neck() if self.kind == "bnneck" else None
         neck = "batch_norm" if linear else self.neck
         self.reduction = None
         if size and self.kind == "hidden":
@@ -90,16 +102,22 @@ class Head(nn.Module):
         self.classifier = (
             CosineClassifier(self.identities, self.softmax_scale, initialise)
             if self.softmax_scale
-            else nn.Dense(self.identities, kernel_init=initialise)
+            else nn.Dense(self.identities, self.kind != "bnneck", kernel_init=initialise)
         )
 
     def embed(self, pooled: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
-        """Return the embedding, without classifying."""
+        """Return the test's embedding, without classifying."""
+        reduced = self._reduced(pooled, train)
+        return self.last_norm(reduced, train) if self.last_norm else reduced
+
+    def _reduced(self, pooled, train):
         return self.reduction(pooled, train) if self.reduction else pooled
 
     def __call__(self, pooled: Float[Array, "n c"], train: bool):
-        """Return (embedding [n d], logits [n k])."""
-        embedding = self.embed(pooled, train)
+        """Return (embedding [n d], logits [n k]); of 'bnneck', what losses of distances see."""
+        embedding = self._reduced(pooled, train)
+        if self.last_norm:
+            return embedding, self.classifier(self.last_norm(embedding, train))
         if self.kind == "reduction":
             return embedding, self.classifier(embedding)
         if self.kind == "hidden":

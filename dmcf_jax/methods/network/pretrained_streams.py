@@ -5,7 +5,7 @@ from dmcf_jax.modality import MODALITIES
 
 
 def stream_weights(shapes: dict, resnet: dict) -> dict:
-    """Return the part of its variables that `resnet` gives: both streams, but no head.
+    """Return the variables that `resnet` gives: both streams, but no head and no non-local block.
 
     Args:
         shapes: variables of the network, or their shapes; stages that its modalities share occur
@@ -14,7 +14,11 @@ def stream_weights(shapes: dict, resnet: dict) -> dict:
     """
     return {
         collection: {
-            name: {part: _fitting(resnet[collection][part], stream[part]) for part in stream}
+            name: {
+                part: _fitting(resnet[collection][part], stream[part])
+                for part in stream
+                if not part.endswith("_non_local")
+            }
             for name, stream in streams.items()
             if name in (*MODALITIES, "shared")
         }

@@ -53,7 +53,7 @@ class TwoStreams(nn.Module):
         weighted: whether the levels have learned weights (eq. 15).
         dtype: of the streams; pooled values, heads and losses are float32.
         conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
-        remat: see `ResNet`.
+        remat, non_local: see `ResNet`.
     """
 
     identities: int
@@ -76,6 +76,7 @@ class TwoStreams(nn.Module):
     dtype: Any = jnp.float32
     conv_impl: str = "xla"
     remat: bool = False
+    non_local: tuple[int, ...] = (0, 0, 0, 0)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -111,6 +112,7 @@ class TwoStreams(nn.Module):
             self.dtype,
             self.conv_impl,
             self.remat,
+            self.non_local,
         )
 
     def _head(self, feature):

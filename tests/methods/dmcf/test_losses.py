@@ -52,3 +52,20 @@ def test_level_sums_are_equations_12_to_14():
     by_term = {f"L{i}": jnp.float32(i) for i in range(1, 12)}
     sums = {name: float(value) for name, value in losses.sum_levels(by_term, terms).items()}
     assert sums == {"low": 1 + 2, "middle": 3 + 4 + 5 + 6, "high": 7 + 8 + 9 + 10 + 11}
+
+
+@pytest.mark.parametrize(
+    ("kind", "hinge", "scale"),
+    [
+        ("batch_hard", 0.3, 0.3),
+        ("centre_triplet", 0.3, 0.3),
+        ("soft_margin", 0.0, 1.0),
+        ("weighted", 0.0, 1.0),
+        ("squared_difference", 0.0, 1.0),
+        ("contrastive", 0.0, 0.0),
+        ("none", 0.0, 0.0),
+    ],
+)
+def test_alarms_compare_with_the_margin_or_with_1_where_lengths_count(kind, hinge, scale):
+    settings = losses.LossSettings(margin=0.3, kind=kind)
+    assert (settings.hinge, settings.scale) == (hinge, scale)

@@ -14,7 +14,8 @@ from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_fro
 from dmcf_jax.models.resnet import ResNet
 from dmcf_jax.models.tree_paths import count
 
-OTHERS = [name for name in default.VARIANTS if name not in ("dcf", "feature_2_4")]
+NAMED = ("dcf", "feature_2_4", *default.COMPARED)
+OTHERS = [name for name in default.VARIANTS if name not in NAMED]
 SMALL = dict(identities=5, stage_sizes=(1, 1, 1, 1), width=4, embedding_dim=8)
 SIZE = (96, 48)
 RESNET_50 = 23_508_032  # torchvision's, without the classifier
