@@ -283,6 +283,10 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.name = "adam"  # or sgd; paper
     optim.lr_backbone = 0.001  # Adam's rate for both streams; paper
     optim.lr_heads = 0.01  # for reductions and classifiers; paper
+    # Factor on both where the streams start at random; docs/decisions.md; ours.
+    optim.random_start_factor = 1.0
+    # Factor on both where the streams start at random; docs/decisions.md; ours.
+    optim.random_start_factor = 1.0
     optim.lr_log_variance = 0.01  # for log sigma^2; paper
     optim.lr_discriminator = 0.001  # for cmGAN's discriminator; public ports
     optim.beta1 = 0.9  # Adam's first momentum; paper

@@ -19,5 +19,7 @@ def get_config(variant: str = "") -> ConfigDict:
         config.variant = variant
     else:
         config = default.get_config(variant)
+        if variant not in default.COMPARED:
+            config.optim.random_start_factor = 0.1  # ours, as in regdb.py
     config.data.name = "own"
     return config

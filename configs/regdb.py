@@ -39,6 +39,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config = default.get_config()
     config.data.name = "regdb"
     config.train.steps = 5000  # paper
+    if variant not in default.COMPARED:
+        config.optim.random_start_factor = 0.1  # ours: at the paper's rates all features collapse
     config = default.apply_variant(config, variant, STEPS)
     config.update_from_flattened_dict(FIELDS.get(variant, {}))
     return config

@@ -32,4 +32,6 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.steps = 50_000  # paper
     config.train.checkpoint_every = 2500
     config.train.log_every = 100
+    if variant not in default.COMPARED:
+        config.optim.random_start_factor = 0.1  # ours: at the paper's rates all features collapse
     return default.apply_variant(config, variant, STEPS)

@@ -20,7 +20,7 @@ from dmcf_jax.data.records.prepared import read_metadata
 from dmcf_jax.data.records.prepared import wide_range as wide_range_of
 from dmcf_jax.data.wide_values import WideRange
 from dmcf_jax.methods import METHODS
-from dmcf_jax.methods.method import Method, Watched
+from dmcf_jax.methods.method import Group, Method, Watched
 from dmcf_jax.methods.optimizer import OptimSettings, make_optimizer
 from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule
 from dmcf_jax.methods.train_state import TrainState, make_state
@@ -90,7 +90,7 @@ def build(config: ConfigDict, identities: int) -> Built:
     if trained is None:
         return Built(method, fields, model, size, optax.identity(), {}, None, Watched())
     schedules = {
-        group.name: _schedule(config, config.optim[f"lr_{group.name}"])
+        group.name: _schedule(config, _peak(config, group))
         for group in trained.groups
         if not group.frozen
     }
@@ -138,6 +138,17 @@ def augmentation(config: ConfigDict) -> Augmentation:
     fields = {name: data[name] for name in Augmentation._fields if name != "form"}
     area = tuple(data.erase_area)
     return Augmentation(**fields | {"erase_area": area, "form": input_form(config)})
+
+
+def starts_at_random(config: ConfigDict) -> bool:
+    """Return whether a new run gives its streams no weights."""
+    return not config.model.pretrained and not config.init_from
+
+
+def _peak(config: ConfigDict, group: Group) -> float:
+    """Return a group's highest rate; that of log sigma^2, which never decays, has no factor."""
+    factor = config.optim.random_start_factor if starts_at_random(config) else 1.0
+    return config.optim[f"lr_{group.name}"] * (factor if group.decayed else 1.0)
 
 
 def _schedule(config: ConfigDict, peak: float) -> Callable:

@@ -156,6 +156,7 @@ FIELDS: dict[str, Check] = {
     "optim.name": choice(*OPTIMIZERS),
     "optim.lr_backbone": number(0, above=True),
     "optim.lr_heads": number(0, above=True),
+    "optim.random_start_factor": number(0, above=True),
     "optim.lr_log_variance": number(0, above=True),
     "optim.lr_discriminator": number(0, above=True),
     "optim.beta1": number(0, 0.9999),

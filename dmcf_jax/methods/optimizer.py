@@ -19,6 +19,7 @@ READS = tuple(
     f"optim.{name}"
     for name in (
         "name",
+        "random_start_factor",
         "beta1",
         "momentum",
         "nesterov",

@@ -79,7 +79,9 @@ def _given_weights(
     if not built.method.trained:
         return {}
     if not config.model.pretrained:
-        log("NOTE: both streams start at random weights (model.pretrained is empty).")
+        factor = config.optim.random_start_factor
+        rates = f"; their rates and the heads' are {factor:g} times as high" if factor != 1 else ""
+        log(f"NOTE: both streams start at random weights (model.pretrained is empty){rates}.")
         return {}
     log(f"both streams start from {config.model.pretrained}")
     if config.model.pretrained == synthetic.NAME:

@@ -28,6 +28,7 @@ FIELDS = {
     "optim.lr_backbone": 0.003,
     "optim.lr_heads": 0.003,
     "optim.decay_at": (0.75,),
+    "optim.random_start_factor": 1.0,
     "optim.schedule": "steps",
     "optim.warmup_steps": 0,
     "model.pretrained": "",
