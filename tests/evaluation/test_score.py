@@ -178,7 +178,7 @@ def test_the_command_prints_only_the_json(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) == {
-        "protocol", "cmc", "mAP", "mINP", "queries", "valid_queries", "gallery",
+        "protocol", "cmc", "mAP", "mINP", "queries", "valid_queries", "gallery", "notes",
     }  # fmt: skip
     assert result == score(path, "sysu_mm01", max_rank=5)
 
