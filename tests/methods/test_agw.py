@@ -99,6 +99,7 @@ KINDS = {
 ONE = {"model.levels": ("layer2",), "model.stripes": (1,)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_agw_is_smoothed_softmax_and_a_weighted_loss_of_distances(kind):
     changes = {"loss.kind": kind, "loss.margin": 0.4, "loss.triplet_weight": 0.7}

@@ -66,10 +66,10 @@ def test_every_row_is_a_valid_config_of_a_known_method(data, row):
     assert config.method.name in METHODS and config.variant == row
 
 
-HEAVY = [pytest.param(row, marks=pytest.mark.slow) for row in ("lomo", "xqda")]
+HEAVY = [pytest.param(row, marks=pytest.mark.slow) for row in ("lomo", "mlapg", "xqda")]
 
 
-@pytest.mark.parametrize("row", ["hog", "mlapg", *HEAVY])
+@pytest.mark.parametrize("row", ["hog", *HEAVY])
 def test_matchers_run_like_networks(row, data_dir, tmp_path):
     config = config_of(row, data_dir)
     state = train(config, tmp_path)
@@ -148,6 +148,7 @@ def test_a_matcher_is_written_as_stablehlo_and_refused_as_torch(data_dir, tmp_pa
     assert not (tmp_path / "export" / "torch").exists()
 
 
+@pytest.mark.slow
 def test_a_fitted_metric_refuses_a_search_within_one_modality(data_dir, tmp_path):
     train(config_of("mlapg", data_dir), tmp_path / "run")
     query = str(tmp_path / "query.png")

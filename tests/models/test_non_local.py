@@ -68,6 +68,7 @@ def blocks_of(variables):
     }
 
 
+@pytest.mark.slow
 def test_it_follows_the_last_blocks_of_a_stage_in_each_stream_that_has_it():
     assert blocks_of(made((0, 1, 2, 0))[1]) == {
         "shared/layer2_1_non_local",
@@ -79,6 +80,7 @@ def test_it_follows_the_last_blocks_of_a_stage_in_each_stream_that_has_it():
     assert not blocks_of(made((0, 0, 0, 0))[1])
 
 
+@pytest.mark.slow
 def test_a_fresh_network_is_the_same_with_it():
     (network, variables), (plain, _) = made((0, 2, 3, 0)), made((0, 0, 0, 0))
     without = jax.tree.map(lambda leaf: leaf, variables)
@@ -104,6 +106,7 @@ def test_the_gradient_reaches_a_scale_that_starts_at_zero():
     assert np.abs(jax.grad(total)(own["params"])["bn"]["scale"]).min() > 0
 
 
+@pytest.mark.slow
 def test_pretrained_streams_leave_it_as_it_is():
     _, variables = made((0, 2, 3, 0))
     blank = jnp.zeros((1, *SIZE, 3))

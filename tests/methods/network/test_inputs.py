@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dmcf_jax.methods.network.pretrained_streams import stream_weights
 from dmcf_jax.methods.network.two_streams import TwoStreams
@@ -54,6 +55,7 @@ def test_zero_padding_swapped_in_kernel_and_input_is_the_same():
     np.testing.assert_allclose(embed(model, variables, "visible"), infrared, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pretrained_kernels_of_three_channels_see_a_grey_image_alike_in_one():
     resnet = ResNet((1, 1, 1, 1), 2)
     blank = jnp.zeros((1, *SIZE, 3))
