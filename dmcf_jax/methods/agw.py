@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods.dmcf import losses
-from dmcf_jax.methods.identity import GROUPS
 from dmcf_jax.methods.identity import READS as IDENTITY_READS
 from dmcf_jax.methods.losses.statistics import watch
 from dmcf_jax.methods.method import Context, Fields, Loss, LossTerm, Method, Trained, Watched
@@ -49,4 +48,4 @@ def watched(fields: Fields, network: TwoStreams) -> Watched:
     return watch_terms(losses.loss_terms_of(network.features), fields)
 
 
-METHOD = Method("AGW", READS, build.single_level, Trained(make_loss, GROUPS, watched))
+METHOD = Method("AGW", READS, build.single_level, Trained(make_loss, build.GROUPS, watched))

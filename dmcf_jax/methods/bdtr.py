@@ -4,7 +4,7 @@ Deviation: ResNet-50 with one batch-norm head instead of two AlexNets; batch nor
 statistics in evaluation, where the authors' code uses those of the test batch.
 """
 
-from dmcf_jax.methods.identity import GROUPS, READS
+from dmcf_jax.methods.identity import READS
 from dmcf_jax.methods.losses.bdtr import bidirectional_ranking
 from dmcf_jax.methods.method import Fields, Loss, Method, Trained
 from dmcf_jax.methods.network import build
@@ -34,5 +34,5 @@ METHOD = Method(
         "loss.triplet_start_step",
     ),
     network=build.single_level,
-    trained=Trained(make_loss, GROUPS, watch_pairs("ranking")),
+    trained=Trained(make_loss, build.GROUPS, watch_pairs("ranking")),
 )

@@ -9,14 +9,13 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from dmcf_jax.methods.identity import GROUPS, READS, softmax_losses, softmax_terms
+from dmcf_jax.methods.identity import READS
 from dmcf_jax.methods.losses.cross_modality_triplet import hard_cross_triplet
 from dmcf_jax.methods.losses.gradient_reversal import reverse_gradient
-from dmcf_jax.methods.losses.statistics import watch
 from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained
-from dmcf_jax.methods.network.build import copy_settings, single_level
+from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
-from dmcf_jax.methods.pairs import watch_pairs
+from dmcf_jax.methods.pairs import watch_pairs, with_softmax
 
 _TURNS = 5  # of which the discriminator has the last
 
@@ -57,23 +56,22 @@ class CmganNetwork(TwoStreams):
 
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     """Return softmax, `triplet` across the modalities, and `modality` of the discriminator."""
-    terms, feature = softmax_terms(network), network.features[0].name
-    margin, start = fields["loss.margin"], fields["loss.triplet_start_step"]
+    margin = fields["loss.margin"]
+
+    def triplet(visible, infrared, people):
+        return {"triplet": hard_cross_triplet(visible, infrared, people, margin)}
+
+    generator = with_softmax(network, triplet, fields["loss.triplet_start_step"], margin)
 
     def loss(
         outputs: tuple[Outputs, Array], labels: Int[Array, " n"], context: Context
     ) -> tuple[Float[Array, ""], dict[str, Array]]:
         (features, modality_logits), modalities = outputs, jnp.arange(len(labels)) % 2
-        rows = features.embeddings[feature]
-        triplet = hard_cross_triplet(rows[0::2], rows[1::2], labels[0::2], margin)
-        found = softmax_losses(features, labels, terms, 0.0)
-        found["triplet"] = jnp.where(context.step >= start, triplet, 0.0)
-        found["modality"] = jnp.mean(
+        total, found = generator(features, labels, context)
+        modality = jnp.mean(
             optax.softmax_cross_entropy_with_integer_labels(modality_logits, modalities)
         )
-        return jnp.sum(jnp.stack(list(found.values()))), found | watch(
-            {feature: rows}, labels, margin
-        )
+        return total + modality, found | {"modality": modality}
 
     return loss
 
@@ -91,8 +89,8 @@ def turns(fields: Fields) -> dict:
 
 
 def _network(fields: Fields, identities: int, conv_impl: str) -> CmganNetwork:
-    settings = copy_settings(single_level(fields, identities, conv_impl))
-    return CmganNetwork(**settings, reversal=fields["loss.reversal"])
+    reversal = fields["loss.reversal"]
+    return single_level(fields, identities, conv_impl, CmganNetwork, reversal=reversal)
 
 
 METHOD = Method(

@@ -4,11 +4,13 @@ Deviation: the source names no network for this task; ResNet-50 whose first stag
 batch-norm head, and unit rows in front of the similarity.
 """
 
+from functools import partial
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from dmcf_jax.methods.identity import GROUPS, READS
+from dmcf_jax.methods.identity import READS
 from dmcf_jax.methods.losses.gsm import bilinear_terms, gsm_loss
 from dmcf_jax.methods.losses.statistics import watch
 from dmcf_jax.methods.method import (
@@ -22,7 +24,7 @@ from dmcf_jax.methods.method import (
     Trained,
     Watched,
 )
-from dmcf_jax.methods.network.build import copy_settings, single_level
+from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.cross_metric import MARGIN, lift, reach
@@ -100,9 +102,7 @@ def _fit(fields: Fields, variables: dict, embedded: Embedded) -> dict:
 METHOD = Method(
     title="GSM",
     reads=READS,
-    network=lambda fields, identities, conv_impl: GsmNetwork(
-        **copy_settings(single_level(fields, identities, conv_impl))
-    ),
+    network=partial(single_level, kind=GsmNetwork),
     trained=Trained(
         make_loss,
         (

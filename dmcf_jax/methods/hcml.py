@@ -4,9 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dmcf_jax.methods.fitted import FROZEN, Maps, fit_maps
-from dmcf_jax.methods.identity import GROUPS
 from dmcf_jax.methods.method import Embedded, Fields, Method, Trained
-from dmcf_jax.methods.network.build import copy_settings, single_level
+from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.methods.pairs import watch_pairs
 from dmcf_jax.methods.tone import TONE_READS, make_loss
@@ -44,9 +43,8 @@ class HcmlNetwork(TwoStreams):
 
 
 def _network(fields: Fields, identities: int, conv_impl: str) -> HcmlNetwork:
-    network = single_level(fields, identities, conv_impl)
-    rank = min(fields["fit.pca"], network.embedding_dim)
-    return HcmlNetwork(**copy_settings(network), rank=rank)
+    rank = min(fields["fit.pca"], fields["model.embedding_dim"])
+    return single_level(fields, identities, conv_impl, HcmlNetwork, rank=rank)
 
 
 def _fit(fields: Fields, variables: dict, embedded: Embedded) -> dict:

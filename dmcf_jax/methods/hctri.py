@@ -4,6 +4,7 @@ Each level is its stripes; only a level of one stripe has a feature of the whole
 distances acts on each feature, times `loss.triplet_weight`, and on all of them side by side.
 """
 
+from functools import partial
 from itertools import product
 
 import jax.numpy as jnp
@@ -11,9 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods import agw
 from dmcf_jax.methods.dmcf import losses
-from dmcf_jax.methods.identity import GROUPS
 from dmcf_jax.methods.method import Context, Fields, Loss, LossTerm, Method, Trained, Watched
-from dmcf_jax.methods.network.build import copy_settings, single_level
+from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 
@@ -57,8 +57,6 @@ def watched(fields: Fields, network: TwoStreams) -> Watched:
     return agw.watch_terms(part_terms(network), fields)
 
 
-def _network(fields: Fields, identities: int, conv_impl: str) -> PartNetwork:
-    return PartNetwork(**copy_settings(single_level(fields, identities, conv_impl)))
-
-
-METHOD = Method("HcTri", agw.READS, _network, Trained(make_loss, GROUPS, watched))
+METHOD = Method(
+    "HcTri", agw.READS, partial(single_level, kind=PartNetwork), Trained(make_loss, GROUPS, watched)
+)

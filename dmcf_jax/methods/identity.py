@@ -11,7 +11,6 @@ from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.method import (
     Context,
     Fields,
-    Group,
     Loss,
     LossTerm,
     Method,
@@ -22,10 +21,6 @@ from dmcf_jax.methods.network import build
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 from dmcf_jax.methods.optimizer import READS as OPTIMIZER_READS
 
-GROUPS = (
-    Group("backbone", r"(visible|infrared|shared)/.*"),
-    Group("heads", r"heads_[GR]\d+/.*"),
-)
 READS = (*build.READS, *OPTIMIZER_READS, "optim.lr_backbone", "optim.lr_heads")
 
 
@@ -64,5 +59,7 @@ METHOD = Method(
     title="Identity network",
     reads=(*READS, "loss.label_smoothing"),
     network=build.single_level,
-    trained=Trained(make_loss, GROUPS, lambda fields, network: Watched(softmax_terms(network))),
+    trained=Trained(
+        make_loss, build.GROUPS, lambda fields, network: Watched(softmax_terms(network))
+    ),
 )

@@ -4,7 +4,7 @@ Deviation: ResNet-50 instead of two AlexNets; rows have unit length one by one, 
 code normalises columns over the batch.
 """
 
-from dmcf_jax.methods.identity import GROUPS, READS
+from dmcf_jax.methods.identity import READS
 from dmcf_jax.methods.losses.tone_contrastive import half_of_other_people, pair_contrastive
 from dmcf_jax.methods.method import Fields, Loss, Method, Trained
 from dmcf_jax.methods.network import build
@@ -25,5 +25,5 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     return with_softmax(network, contrasted, fields["loss.triplet_start_step"])
 
 
-TRAINED = Trained(make_loss, GROUPS, watch_pairs("contrastive"))
+TRAINED = Trained(make_loss, build.GROUPS, watch_pairs("contrastive"))
 METHOD = Method("TONE", TONE_READS, build.single_level, TRAINED)

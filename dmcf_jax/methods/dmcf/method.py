@@ -7,13 +7,12 @@ from jaxtyping import Array, Float, Int
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.losses.statistics import watch
 from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained, Watched
-from dmcf_jax.methods.network.build import build_network
+from dmcf_jax.methods.network import build
 from dmcf_jax.methods.network.levels import levels_of
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 
 GROUPS = (
-    Group("backbone", r"(visible|infrared|shared)/.*"),
-    Group("heads", r"heads_[GR]\d+/.*"),
+    *build.GROUPS,
     Group("log_variance", r"log_variance", decayed=False),
 )
 
@@ -94,6 +93,6 @@ METHOD = Method(
         "loss.triplet_start_step",
         "loss.softmax_scale",
     ),
-    network=build_network,
+    network=build.build_network,
     trained=Trained(make_loss, GROUPS, watched, _turns, losses.in_papers_range),
 )
