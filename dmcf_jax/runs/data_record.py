@@ -1,7 +1,8 @@
 """What a run knows of its data: data.json in its folder.
 
-It holds the SHA-256 of the records of every split, the names of the people that the classes stand
-for, the values of pictures that became 0 and 255, and the version that wrote it.
+It holds the SHA-256 of the records of every split, whether they show synthetic people, the names of
+the people that the classes stand for, the values of pictures that became 0 and 255, and the version
+that wrote it.
 """
 
 import json
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 from dmcf_jax import __version__
 from dmcf_jax.config.build import resolved_wide_range
 from dmcf_jax.data.datasets import DATASETS
-from dmcf_jax.data.records.prepared import read_metadata
+from dmcf_jax.data.records.prepared import is_synthetic, read_metadata
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.runs.folder import read_json
@@ -47,6 +48,7 @@ def describe(config: ConfigDict, classes: Sequence[int]) -> dict[str, Any]:
         "dataset": config.data.name,
         "trial": DATASETS[config.data.name].trial(config.data.trial),
         "official": metadata["official"],
+        "synthetic": is_synthetic(metadata),
         "records_sha256": metadata["records_sha256"],
         "classes": names_of(classes, metadata),
         "wide_range": resolved_wide_range(config),
