@@ -75,7 +75,7 @@ def test_metrics_have_hashes_data_and_the_results_of_this_checkpoint(written):
     for name, digest in metrics["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert metrics["trained_on"]["records_sha256"] == {"train": "a" * 64, "test": "b" * 64}
-    assert metrics["trained_on"]["people"] == 3 and metrics["started_from"] == "run"
+    assert metrics["trained_on"]["people"] == 3 and metrics["started_from"].endswith("called run")
     (result,) = metrics["results"]
     assert result["protocol"] == "regdb/visible-to-thermal"
     assert result["mean"]["cmc"]["1"] == 0.51 and result["checkpoint"]["step"] == STEP
@@ -84,7 +84,7 @@ def test_metrics_have_hashes_data_and_the_results_of_this_checkpoint(written):
 def test_the_card_says_what_was_seen_and_measured(written, tmp_path):
     card = (written[1] / "README.md").read_text()
     front, body = card.split("---\n")[1:3]
-    assert "library_name: dmcf_jax\n" in front and "license: apache-2.0\n" in front
+    assert "library_name: dmcf_jax\n" in front and "license: other\n" in front
     assert "pipeline_tag: image-feature-extraction\n" in front and '"synthetic-data"' in front
     assert "Synthetic people" in body and "3 people" in body and "| 51.00 |" in body
     run = tmp_path / "run"
@@ -93,25 +93,37 @@ def test_the_card_says_what_was_seen_and_measured(written, tmp_path):
     shutil.rmtree(run / "evaluation")
     export_hub(trained, run, tmp_path / "hub", repository="owner/name")
     card = (tmp_path / "hub/README.md").read_text()
-    assert "not known" in card and "Nothing was measured." in card and "hf://owner/name" in card
+    assert "not known" in card and "Nothing was measured" in card and "hf://owner/name" in card
     assert "license: other\n" in card and "license_link: LICENSE\n" in card
 
 
 @pytest.mark.parametrize(
-    ("change", "text", "licence"),
+    ("start", "licence"),
+    [("", "apache-2.0"), ("synthetic", "other"), ("hf://owner/name", "other")],
+)
+def test_only_weights_of_own_people_from_the_start_get_a_licence_by_themselves(
+    tmp_path, start, licence
+):
+    trained = tiny_run(tmp_path / "run", start)  # a run called synthetic is not the package's
+    export_hub(trained, tmp_path / "run", tmp_path / "hub")
+    assert f"license: {licence}\n" in (tmp_path / "hub/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
     [
-        ({"synthetic": False, "official": True}, "RegDB, trial 1, with the published", "other"),
-        ({"synthetic": False}, "without its published counts", "other"),
-        ({"dataset": "own", "trial": None, "synthetic": False}, "not public", "other"),
+        ({"synthetic": False, "official": True}, "RegDB, trial 1, with the published"),
+        ({"synthetic": False}, "without its published counts"),
+        ({"dataset": "own", "trial": None, "synthetic": False}, "not public"),
     ],
 )
-def test_real_data_are_named_and_get_no_licence(tmp_path, change, text, licence):
-    trained = tiny_run(tmp_path / "run")
+def test_real_data_are_named_and_get_no_licence(tmp_path, change, text):
+    trained = tiny_run(tmp_path / "run", "")
     path = tmp_path / "run/data.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     export_hub(trained, tmp_path / "run", tmp_path / "hub")
     card = (tmp_path / "hub/README.md").read_text()
-    assert text in card and f"license: {licence}\n" in card and "ynthetic" not in card
+    assert text in card and "license: other\n" in card and "ynthetic" not in card
 
 
 def test_an_export_replaces_its_own_folder_whole_and_no_other(written, tmp_path):
@@ -299,6 +311,8 @@ def test_a_hostile_config_is_refused_field_by_field(folder, change, about):
         (lambda content: content.update(sha256={}), "metrics.json: sha256"),
         (lambda content: content.update(sha256=["x"]), "metrics.json: sha256"),
         (lambda content: content.update(trained_on="x"), "metrics.json: trained_on"),
+        (lambda content: content["trained_on"].update(dataset="x"), "metrics.json: trained_on"),
+        (lambda content: content["trained_on"].update(dataset=[1]), "metrics.json: trained_on"),
         (lambda content: content.update(checkpoint=3), "metrics.json: checkpoint"),
         (lambda content: content.pop("results"), "metrics.json: results"),
         (lambda content: content.update(format=None), "metrics.json"),

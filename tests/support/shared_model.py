@@ -21,17 +21,17 @@ DATA = {
     "wide_range": [0, 65535],
     "package_version": "0.1.0",
 }
-SETTINGS = tiny.ONE_LEVEL | {"data.data_dir": "/home/somebody/data", "init_from": "/secret/run"}
+SETTINGS = tiny.ONE_LEVEL | {"data.data_dir": "/home/somebody/data"}
 
 
-def tiny_run(workdir: Path) -> TrainedModel:
-    """Write what an export reads of a run's folder; return its model."""
+def tiny_run(workdir: Path, start: str = "/secret/run") -> TrainedModel:
+    """Write what an export reads of a run's folder; return its model, which started at `start`."""
     (workdir / "evaluation/regdb").mkdir(parents=True)
     (workdir / "data.json").write_text(json.dumps(DATA))
     for name, step in (("visible-to-thermal", STEP), ("thermal-to-visible", STEP - 100)):
         text = json.dumps(result(f"regdb/{name}", step=step))
         (workdir / f"evaluation/regdb/{name}.json").write_text(text)
-    trained = tiny.model(SETTINGS, identities=len(PEOPLE))
+    trained = tiny.model(SETTINGS | {"init_from": start}, identities=len(PEOPLE))
     return TrainedModel(
         trained.config, trained.model, trained.variables, STEP, "last", trained.wide_range
     )

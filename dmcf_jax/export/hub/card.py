@@ -10,12 +10,16 @@ from typing import Any, NamedTuple
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.evaluation.results import markdown_table
 from dmcf_jax.export.hub.layout import LICENCE
+from dmcf_jax.export.hub.metrics import RANDOM
 from dmcf_jax.methods import METHODS
 from dmcf_jax.models.tree_paths import count
 from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 APACHE = "apache-2.0"
 OTHER = "other"  # the hub's word for a licence that it has no name for
+
+OWN_STARTS = (RANDOM, PACKAGED)  # weights that no picture of others went into
 
 _USE = """```python
 from dmcf_jax import load_model, rank
@@ -112,8 +116,8 @@ class Card(NamedTuple):
         trial = f", trial {known['trial']}" if known["trial"] else ""
         if known["synthetic"]:
             return (
-                f"**Synthetic people**, rendered in the layout of {dataset.title}. No picture of "
-                "a real person was\nused; what the model does on real pictures is not known."
+                f"**Synthetic people**, rendered in the layout of {dataset.title}: no pictures of "
+                "real people.\nWhat the model does on real pictures is not known."
             )
         if dataset.published is None:
             return "Pictures of the person who trained it, which are not public."
@@ -125,7 +129,7 @@ class Card(NamedTuple):
     def _measured(self) -> list[str]:
         results = self.metrics["results"]
         if not results:
-            return ["Nothing was measured."]
+            return ["Nothing was measured at this checkpoint."]
         notes = dict.fromkeys(note for result in results for note in result.get("notes", ()))
         said = [
             "In percent, by the protocols of dmcf_jax. metrics.json has the exact numbers, "
@@ -133,12 +137,27 @@ class Card(NamedTuple):
             markdown_table(results).strip(),
             *notes,
         ]
-        if self._is_synthetic():
+        if self._is_synthetic() and self._tested_on_its_own_data():
             said.append(
-                "These are figures of synthetic people. They are no figures of the real "
-                "data set whose protocol\nthey use."
+                "These are figures of synthetic people. They are no figures of the real data set "
+                "whose protocol\nthey use."
             )
         return said
+
+    def _tested_on_its_own_data(self) -> bool:
+        records = self.metrics["trained_on"]["records_sha256"]
+        results = self.metrics["results"]
+        return all(each.get("data", {}).get("records_sha256") == records for each in results)
+
+
+def default_licence(metrics: Mapping[str, Any]) -> str:
+    """Return the licence of a model whose owner names none.
+
+    Apache-2.0, that of this library, where only its own people were ever seen; otherwise none, as
+    agreements on data or on the weights that a run started from may restrict it.
+    """
+    own = (metrics["trained_on"] or {}).get("synthetic")
+    return APACHE if own and metrics["started_from"] in OWN_STARTS else OTHER
 
 
 def licence_text(licence: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dmcf_jax import __version__
+from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepared import is_synthetic
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.results import read_result
@@ -21,7 +22,10 @@ from dmcf_jax.runs.data_record import metadata_of, read_record
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.checksums import file_digest
 from dmcf_jax.runtime.console import log
+from dmcf_jax.weights.hub import is_address
+from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
+RANDOM = "random weights"  # what a run started from that was given none
 # What a data record says that may be shared: neither names nor places.
 DATA = ("dataset", "trial", "official", "synthetic", "records_sha256")
 
@@ -38,7 +42,7 @@ def metrics_content(workdir: Path, trained: TrainedModel, folder: Path) -> dict[
         "dmcf_jax": __version__,
         "sha256": {name: file_digest(folder / name) for name in HASHED},
         "checkpoint": {"step": trained.step, "chosen_by": trained.chosen_by},
-        "started_from": _started_from(trained),
+        "started_from": _started_from(trained.config),
         "trained_on": trained_on(workdir, trained.config),
         "results": results_of(workdir, trained.step),
     }
@@ -81,13 +85,12 @@ def results_of(workdir: Path, step: int) -> list[dict[str, Any]]:
     return same
 
 
-def _started_from(trained: TrainedModel) -> str:
-    """Return what a run started from, of a path the name alone."""
-    config = trained.config
+def _started_from(config: ConfigDict) -> str:
+    """Return what a run started from, of a path the last name alone."""
     source = config.init_from or config.model.pretrained
-    if not source:
-        return "random weights"
-    return source if source.startswith("hf://") else Path(source).name
+    if not source or (source == PACKAGED and not config.init_from):
+        return source or RANDOM
+    return source if is_address(source) else f"a file or run called {Path(source).name}"
 
 
 def check_metrics(content: Any) -> list[Problem]:
@@ -125,7 +128,7 @@ def _is_data(value: Any) -> bool:
     """Return whether an entry has what evaluations and new runs read of it."""
     return (
         isinstance(value, dict)
-        and isinstance(value.get("dataset"), str)
+        and value.get("dataset") in tuple(DATASETS)
         and isinstance(value.get("trial"), int | None)
         and _is_hashes(value.get("records_sha256"))
         and isinstance(value.get("people_sha256"), str)

@@ -10,7 +10,7 @@ import numpy as np
 import safetensors.numpy
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.export.hub.card import APACHE, OTHER, Card, licence_text
+from dmcf_jax.export.hub.card import Card, default_licence, licence_text
 from dmcf_jax.export.hub.check_config import config_content
 from dmcf_jax.export.hub.layout import CARD, CONFIG, FILES, LICENCE, METRICS, WEIGHTS
 from dmcf_jax.export.hub.metrics import metrics_content
@@ -33,8 +33,8 @@ def export_hub(
 
     Args:
         workdir: of the run, for its data and its evaluations.
-        licence: of the weights, an identifier of the hub; by default apache-2.0 for models of
-            synthetic people, none for others.
+        licence: of the weights, an identifier of the hub; by default see
+            `default_licence`.
         repository: 'owner/name' for the card.
 
     Raises:
@@ -94,8 +94,7 @@ def _write(
     write_atomically(folder / CONFIG, json.dumps(content, indent=2) + "\n")
     metrics = metrics_content(workdir, trained, folder)
     write_atomically(folder / METRICS, json.dumps(metrics, indent=1) + "\n")
-    synthetic = (metrics["trained_on"] or {}).get("synthetic")
-    licence = licence or (APACHE if synthetic else OTHER)
+    licence = licence or default_licence(metrics)
     card = Card(trained, metrics, licence, repository)
     write_atomically(folder / CARD, card.text())
     write_atomically(folder / LICENCE, licence_text(licence))
