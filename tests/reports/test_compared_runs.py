@@ -15,10 +15,10 @@ from dmcf_jax.reports.html.compare_page import compare_page
 from dmcf_jax.reports.html.line_chart import ticks
 
 
-def write_run(folder, rank_1, steps=700, data="a", **fields):
+def write_run(folder, rank_1, fields=None, steps=700, data="a"):
     """Write a run of three logged steps whose loss falls from `rank_1`."""
     (folder / "evaluation").mkdir(parents=True)
-    config = flatten(default.get_config()) | {"train.steps": steps} | fields
+    config = flatten(default.get_config()) | {"train.steps": steps} | (fields or {})
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "data.json").write_text(json.dumps({"records_sha256": {"train": data}}))
     lines = [{"step": n * 350, "loss": rank_1 / n, "L1": None} for n in (1, 2)]
@@ -32,8 +32,8 @@ def write_run(folder, rank_1, steps=700, data="a", **fields):
 @pytest.fixture
 def two(tmp_path):
     return [
-        write_run(tmp_path / "wide" / "seed_0", 0.5, **{"model.width": 64}),
-        write_run(tmp_path / "thin" / "seed_0", 0.25, **{"model.width": 16, "log_note": 1}),
+        write_run(tmp_path / "wide" / "seed_0", 0.5, {"model.width": 64}),
+        write_run(tmp_path / "thin" / "seed_0", 0.25, {"model.width": 16, "log_note": 1}),
     ]
 
 
