@@ -1,4 +1,4 @@
-"""Export a trained model: StableHLO, ONNX, weights for PyTorch, or a folder for the hub.
+"""Export a trained model: StableHLO, ONNX, PyTorch weights, or a folder for the hub.
 
 dmcf export --workdir=runs/regdb --format=stablehlo
 dmcf export --workdir=runs/regdb --format=torch --out=exported

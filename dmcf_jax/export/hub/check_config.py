@@ -1,5 +1,6 @@
 """config.json of a shared model, which anybody may have written: its problems, or its config."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,10 +15,19 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.export.hub.layout import CONFIG, FORMAT, MOST_PIXELS, NOT_SHARED, printable
 from dmcf_jax.runs.folder import nested_config
 
+
+def _range(value: Any) -> str | None:
+    """Accept None, or two numbers of which the first is not the greater one."""
+    wrong = optional(several(number(-(2**32), 2**32), count=2))(value)
+    if wrong or value is None or value[0] <= value[1]:
+        return wrong
+    return f"is {value}, expected lowest, highest"
+
+
 # What the file holds beside the fields of the config.
 ENTRIES = {
     "identities": whole(1),
-    "wide_range": optional(several(number(-(2**32), 2**32), count=2)),
+    "wide_range": _range,
     "step": whole(0),
 }
 
@@ -93,7 +103,7 @@ def _wrong(content: dict) -> Iterator[tuple[str, str]]:
         elif wrong := FIELDS[name](value):
             yield name, f"{name} {wrong}"
     size = fields.get("data.size")
-    if not FIELDS["data.size"](size) and size[0] * size[1] > MOST_PIXELS:
+    if not FIELDS["data.size"](size) and math.prod(size or ()) > MOST_PIXELS:
         yield "data.size", f"data.size is {size}, expected at most {MOST_PIXELS} pixels"
 
 

@@ -31,6 +31,7 @@ NOT_SHARED = (
     "data.placement",
     "model.pretrained",
     "evaluation.batch_size",
+    "train.tracker",
 )
 
 
