@@ -41,8 +41,8 @@ from dmcf_jax.training.compile_step import lower_step
 from dmcf_jax.training.fit import fit_metric
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
-from dmcf_jax.training.summary import make_health, summarise
-from dmcf_jax.training.validation import Score, make_score, validation_images
+from dmcf_jax.training.summary import TRAINED, make_health, summarise
+from dmcf_jax.training.validation import Score, validation_images
 
 
 class TrainingImages(NamedTuple):
@@ -122,10 +122,11 @@ def _train(
     built = build(config, identities=images.table.counts.shape[1])
     people = names_of(images.classes(), metadata_of(config))
     state = start_state(config, built, mesh, run.checkpoints, people)
-    embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
+    embed = _embedder(config, built, mesh)
     if config.model.classifier_start == "means" and not run.start:
         state = start_at_means(built.model, embed, state, images.store, images.table)
-    health, score = make_health(run, built), make_score(embed)
+    used = _embedder(config, built, mesh, flip=True) if config.evaluation.flip else embed
+    health, score = make_health(run, built), Score(embed, used, built.method.across_only)
     if run.is_finished:
         _write_run(run, images, state)
         log(f"{run.workdir} is trained: step {run.start} of {config.train.steps}.")
@@ -156,6 +157,10 @@ def _train(
     return state
 
 
+def _embedder(config: ConfigDict, built: Built, mesh: Mesh, flip: bool = False) -> Embedder:
+    return Embedder(built.model, mesh, config.evaluation.batch_size, flip, input_form(config))
+
+
 def _fit_only(
     run: Run, built: Built, images: TrainingImages, state: TrainState, mesh: Mesh, score: Score
 ) -> TrainState:
@@ -173,7 +178,7 @@ def _fit_only(
 def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> dict:
     """Return the images of trained and of other people by what the summary calls them."""
     others = "test people" if config.train.eval_on == "test" else "held-out people"
-    return {"trained people": images.store} | ({others: unseen} if len(unseen) else {})
+    return {TRAINED: images.store} | ({others: unseen} if len(unseen) else {})
 
 
 def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:

@@ -6,6 +6,7 @@ are computed once; otherwise each trial computes its own.
 
 from collections.abc import Sequence
 from typing import Protocol as Interface
+from typing import runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -22,6 +23,7 @@ Rows = tuple[Int[np.ndarray, " q"], Int[np.ndarray, " g"]]
 Labels = Sequence[Int[np.ndarray, " _"]]
 
 
+@runtime_checkable
 class TrialScores(Interface):
     """Scores the trials of a split."""
 

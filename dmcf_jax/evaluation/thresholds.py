@@ -1,0 +1,90 @@
+"""Thresholds for a search: the scores above which few pairs of two people are accepted.
+
+They are measured on people that the model was not trained on, apart for pairs across the modalities
+and for pairs within each, whose scores differ. A pair of an image with itself does not count.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from dmcf_jax.evaluation.galleries import Metadata
+from dmcf_jax.evaluation.verification import verify_queries
+from dmcf_jax.modality import INFRARED, VISIBLE
+
+RATES = (1e-2, 1e-3, 1e-4)  # FPRs
+ACROSS = "across modalities"
+KINDS = {
+    ACROSS: (VISIBLE, INFRARED),
+    "within visible": (VISIBLE, VISIBLE),
+    "within infrared": (INFRARED, INFRARED),
+}
+
+
+def kind_of(first: str, second: str) -> str:
+    """Return the key of `KINDS` for pictures of two modalities, by name."""
+    return ACROSS if first != second else f"within {first}"
+
+
+def measure_thresholds(
+    embeddings: Float[np.ndarray, "n d"], metadata: Metadata, across_only: bool = False
+) -> dict[str, Any]:
+    """Return thresholds by kind of pair and FPR.
+
+    Args:
+        embeddings: of unit length, rows in the order of `metadata`.
+        across_only: pairs within a modality have no score that means anything.
+
+    Returns:
+        `people`, their number, and `pairs`: for each of `KINDS` the number of pairs of the same
+        and of different people, and `thresholds`: by FPR, as text, `score` and `tpr`. An FPR that
+        fewer pairs than 1 / FPR would have to show is left out.
+    """
+    chosen = {name: kinds for name, kinds in KINDS.items() if name == ACROSS or not across_only}
+    return {
+        "people": len(np.unique(metadata.identity)),
+        "pairs": {name: _measure(embeddings, metadata, *kinds) for name, kinds in chosen.items()},
+    }
+
+
+def _measure(embeddings: np.ndarray, metadata: Metadata, first: int, second: int) -> dict[str, Any]:
+    identity, modality = np.asarray(metadata.identity), np.asarray(metadata.modality)
+    sides = [np.flatnonzero(modality == number) for number in (first, second)]
+    if not all(map(len, sides)):
+        return {"same_person_pairs": 0, "different_person_pairs": 0, "thresholds": {}}
+    # Rows in place of cameras: the rule leaves out an image's pair with itself, and no other.
+    labels = [values[rows] for values in (identity, np.arange(len(identity))) for rows in sides]
+    found = verify_queries(
+        *(embeddings[rows] for rows in sides), *labels, ignore="same-identity-same-camera"
+    ).roc
+    orders = 2 if first == second else 1  # a pair within a modality was counted both ways round
+    same, different = found.same // orders, found.different // orders
+    shown = [rate for rate in RATES if found.points and rate * different >= 1]
+    points = {f"{rate:g}": found.points[rate] for rate in shown}
+    return {
+        "same_person_pairs": same,
+        "different_person_pairs": different,
+        "thresholds": {
+            rate: {"score": point.threshold, "tpr": point.tpr} for rate, point in points.items()
+        },
+    }
+
+
+def threshold_lines(thresholds: dict[str, Any] | None) -> list[str]:
+    """Return what a user should know of recorded thresholds, a sentence a line.
+
+    Args:
+        thresholds: what `measure_thresholds` returned, with `group`, who the people are; None
+            where nobody was held out.
+    """
+    if thresholds is None:
+        return ["no thresholds for a search: nobody was held out (train.eval_every)"]
+    across = thresholds["pairs"][ACROSS]
+    scores = [
+        f"{one['score']:.4f} at FPR {rate} (TPR {100 * one['tpr']:.1f} %)"
+        for rate, one in across["thresholds"].items()
+    ]
+    found = ", ".join(scores) or "none, there are too few pairs of different people"
+    people = f"{thresholds['people']} {thresholds['group']}"
+    return [f"thresholds of pairs {ACROSS} on {people}: {found}"]
