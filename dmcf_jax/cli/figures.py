@@ -11,7 +11,9 @@ from absl import flags
 from dmcf_jax.cli import app
 
 _FIGURE = flags.DEFINE_list(
-    "figure", [], "3, 4, 5, 6, health, embeddings, ranked, distances; or all that fit the folder"
+    "figure",
+    [],
+    "3, 4, 5, 6, health, embeddings, ranked, distances, verification; or all that fit the folder",
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a run, or of an experiment's runs")
 _OUT = flags.DEFINE_string("out", None, "Folder for the files; by default <workdir>/figures")
