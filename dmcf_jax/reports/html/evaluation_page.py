@@ -67,11 +67,11 @@ def evaluation_page(
     """
     cameras = [names.camera(number) for number in np.unique(store.camera).tolist()]
     parts = [
-        _protocol(result, ranked, store, names)
+        ranked_section(result, ranked, store, names)
         for result, ranked in zip(results, lists, strict=True)
     ]
     summary = _about(results[0], source) + _metrics(results) + cmc_chart(results)
-    summary += _verification(results)
+    summary += verification_section(results)
     return document("Evaluation", summary + camera_filter(cameras) + "".join(parts))
 
 
@@ -98,8 +98,8 @@ def _metrics(results: Sequence[Mapping]) -> str:
     return table(header, rows)
 
 
-def _verification(results: Sequence[Mapping]) -> str:
-    """Return the section on pairs; '' where nothing was verified."""
+def verification_section(results: Sequence[Mapping]) -> str:
+    """Return the HTML of the verification of all pairs; '' where nothing was verified."""
     header, rows = verification_rows(results)
     if not rows:
         return ""
@@ -111,8 +111,15 @@ def _verification(results: Sequence[Mapping]) -> str:
     return heading + table(header, rows) + soft(about) + roc_chart(results)
 
 
-def _protocol(result: Mapping, ranked: Nearest, store: ImageStore, names: Names) -> str:
-    best, worst = best_and_worst(ranked, store.identity, EACH)
+def ranked_section(
+    result: Mapping, ranked: Nearest, store: ImageStore, names: Names, each: int = EACH
+) -> str:
+    """Return the HTML of a protocol: errors by camera, its best and its worst queries.
+
+    Args:
+        each: best queries, and worst ones.
+    """
+    best, worst = best_and_worst(ranked, store.identity, each)
     trial = " of the first trial" if len(result["trials"]) > 1 else ""
     about = (
         f"Ranked lists{trial} by cosine similarity: ✓ same person as the query, ✗ different "
