@@ -179,7 +179,7 @@ def _find(
         else:
             scores, rows = top_k(vectors, gallery.blocks(), options.top)
     names = gallery.labels(int(row) for row in set(rows.reshape(-1).tolist()) if row >= 0)
-    results = [
+    results: list[dict[str, Any]] = [
         labels | {"matches": _matches(scores[number], rows[number], names)}
         for number, labels in queries.labels(range(len(vectors))).items()
     ]

@@ -8,12 +8,13 @@ from dmcf_jax.evaluation.verification_results import NON_MATED
 
 FAR = "0.01"  # at which the table shows DIR
 LEGEND = (
-    "TPR: share of the pairs of one person that are accepted where at most the share FPR of the "
-    "pairs of two people is (FNMR at this FMR is 100 % - TPR). EER: equal error rate. DIR: share "
-    "of queries whose best match is right and accepted where at most the share FAR of the searches "
-    "for people who are not in the gallery find anybody; for the last column each query's person "
-    "was taken out of the gallery.\n* Fewer than 1 / FPR pairs, so that none of two people is "
-    "accepted.\n"
+    "TPR at FPR: share of the pairs of one person that a threshold accepts, if it accepts at most "
+    "the share FPR of the pairs of two people. FNMR at this FMR is 100 % - TPR. EER: error rate "
+    "where FPR = FNMR.\n"
+    "DIR at FAR: share of the queries whose best match is right and accepted, if at most the share "
+    "FAR of the searches for people outside the gallery finds anybody. 'removed': these searches "
+    "are the queries with their person taken out of the gallery.\n"
+    "* There are fewer than 1 / FPR pairs of two people, so that none of them is accepted.\n"
 )
 
 

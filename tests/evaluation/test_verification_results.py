@@ -103,7 +103,7 @@ def test_the_table_shows_percent_with_deviation_and_marks_rates_that_are_too_low
     marked = [row[f"TPR at FPR {rate:g}"].endswith("*") for rate in RATES]
     assert marked == [False, False, False, True]
     assert "±" in row["DIR at FAR 0.01"] and "±" in row["DIR at FAR 0.01, removed"]
-    assert any(line.startswith("* Fewer than") for line in lines)
+    assert any(line.startswith("* There are fewer") for line in lines)
 
 
 def test_files_hold_the_table_and_older_results_are_still_read(verified, tmp_path):

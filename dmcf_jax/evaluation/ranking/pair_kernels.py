@@ -67,7 +67,7 @@ def count_high(mesh: Mesh, rule: str) -> Callable:
     """
 
     def count(counts: Array, best: Array, distances: Array, *labels: Array) -> tuple[Array, Array]:
-        scores, same, counted = score_pairs(distances, *labels, rule)
+        scores, same, counted = score_pairs(distances, *labels, rule=rule)
         high = (order_keys(scores) >> 16).astype(jnp.int32)
         place = jnp.where(counted, high + HALF * same.astype(jnp.int32), 2 * HALF)
         found = [
@@ -90,7 +90,7 @@ def count_low(mesh: Mesh, rule: str) -> Callable:
     """
 
     def count(counts: Array, slots: Array, distances: Array, *labels: Array) -> Array:
-        scores, same, counted = score_pairs(distances, *labels, rule)
+        scores, same, counted = score_pairs(distances, *labels, rule=rule)
         keys = order_keys(scores)
         slot = slots[(keys >> 16).astype(jnp.int32)]
         low = (keys & jnp.uint32(HALF - 1)).astype(jnp.int32)
