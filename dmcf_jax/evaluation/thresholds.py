@@ -75,16 +75,16 @@ def threshold_lines(thresholds: dict[str, Any] | None) -> list[str]:
     """Return what a user should know of recorded thresholds, a sentence a line.
 
     Args:
-        thresholds: what `measure_thresholds` returned, with `group`, who the people are; None
-            where nobody was held out.
+        thresholds: what `measure_thresholds` returned, with `group`, who the people are, and no
+            `pairs` where embeddings could not be compared; None where nobody was held out.
     """
     if thresholds is None:
         return ["no thresholds for a search: nobody was held out (train.eval_every)"]
-    across = thresholds["pairs"][ACROSS]
+    about = f"thresholds of pairs {ACROSS} on {thresholds['people']} {thresholds['group']}: "
+    if not thresholds["pairs"]:
+        return [f"{about}none (embeddings of length 0)"]
     scores = [
         f"{one['score']:.4f} at FPR {rate} (TPR {100 * one['tpr']:.1f} %)"
-        for rate, one in across["thresholds"].items()
+        for rate, one in thresholds["pairs"][ACROSS]["thresholds"].items()
     ]
-    found = ", ".join(scores) or "none, there are too few pairs of different people"
-    people = f"{thresholds['people']} {thresholds['group']}"
-    return [f"thresholds of pairs {ACROSS} on {people}: {found}"]
+    return [about + (", ".join(scores) or "none, there are too few pairs of different people")]

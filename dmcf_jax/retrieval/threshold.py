@@ -86,7 +86,8 @@ def find_threshold(text: str, model: FeatureExtractor) -> Threshold:
     people = f"{recorded['people']} {recorded['group']} of the model's run"
     if not scores:
         raise UserError(
-            f"{FLAG}={text}: {people} are too few to measure this FPR ({_known(recorded)})",
+            f"{FLAG}={text}: this FPR was not measured on {people} ({_known(recorded)}): it needs "
+            f"{1 / number:g} pairs of different people, and embeddings that differ",
             about=FLAG,
         )
     return Threshold(scores, f"FPR {number:g} on {people}")

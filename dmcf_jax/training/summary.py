@@ -66,11 +66,12 @@ def _thresholds(
     if not others:
         return None
     (name, store), *_ = others
+    group = {"group": name, "people": len(np.unique(store.identity))}
     try:
-        return {"group": name, **score.thresholds(state, store)}
+        return group | score.thresholds(state, store)
     except UserError as error:  # collapsed embeddings, as in _rank_1
         log(str(error))
-        return None
+        return group | {"pairs": {}}
 
 
 def _rank_1(state: TrainState, store: ImageStore, score: Score) -> float | None:

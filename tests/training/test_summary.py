@@ -11,7 +11,7 @@ from support import collapsing, tiny_run
 from dmcf_jax.configs import default
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluate import evaluate
-from dmcf_jax.evaluation.thresholds import KINDS, measure_thresholds
+from dmcf_jax.evaluation.thresholds import KINDS, measure_thresholds, threshold_lines
 from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.runs.load import load_trained
 from dmcf_jax.runs.metrics_log import read_metrics
@@ -151,8 +151,9 @@ def test_embeddings_without_direction_have_no_thresholds(capsys):
     blank = store_of(range(10, 14))
     blank.images[:] = 0
     groups = {TRAINED: store_of(range(4)), "held-out people": blank}
-    assert _thresholds(STATE, groups, Score(ByPath())) is None
-    assert "length 0" in capsys.readouterr().err
+    found = _thresholds(STATE, groups, Score(ByPath()))
+    assert found == {"group": "held-out people", "people": 4, "pairs": {}}
+    assert "length 0" in capsys.readouterr().err and "length 0" in threshold_lines(found)[0]
 
 
 def test_thresholds_belong_to_the_step_that_they_were_measured_at(tmp_path):
