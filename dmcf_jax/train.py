@@ -16,6 +16,7 @@ from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.evaluation.thresholds import HELD_OUT, TESTED
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
@@ -196,7 +197,7 @@ def _fit_only(
 
 def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> dict:
     """Return the images of trained and of other people by what the summary calls them."""
-    others = "test people" if config.train.eval_on == "test" else "held-out people"
+    others = TESTED if config.train.eval_on == "test" else HELD_OUT
     return {TRAINED: images.store} | ({others: unseen} if len(unseen) else {})
 
 

@@ -14,6 +14,8 @@ from dmcf_jax.evaluation.verification import verify_queries
 from dmcf_jax.modality import INFRARED, VISIBLE
 
 RATES = (1e-2, 1e-3, 1e-4)  # FPRs
+HELD_OUT, TESTED = GROUPS = ("held-out people", "test people")  # whom they are measured on
+LARGEST = 1.001  # of a cosine, which may be rounded, or a share
 ACROSS = "across modalities"
 KINDS = {
     ACROSS: (VISIBLE, INFRARED),
@@ -69,6 +71,32 @@ def _measure(embeddings: np.ndarray, metadata: Metadata, first: int, second: int
             rate: {"score": point.threshold, "tpr": point.tpr} for rate, point in points.items()
         },
     }
+
+
+def is_thresholds(value: Any) -> bool:
+    """Return whether a value that anybody may have written has the form of recorded thresholds.
+
+    Args:
+        value: as JSON gave it; None, which stands for no thresholds, is accepted.
+    """
+    if value is None:
+        return True
+    if not isinstance(value, dict) or value.get("group") not in GROUPS:
+        return False
+    pairs = value.get("pairs")
+    known = isinstance(pairs, dict) and set(pairs) <= set(KINDS) and (not pairs or ACROSS in pairs)
+    return known and type(value.get("people")) is int and all(map(_is_kind, pairs.values()))
+
+
+def _is_kind(value: Any) -> bool:
+    found = value.get("thresholds") if isinstance(value, dict) else None
+    names = {f"{rate:g}" for rate in RATES}
+    return isinstance(found, dict) and set(found) <= names and all(map(_is_point, found.values()))
+
+
+def _is_point(value: Any) -> bool:
+    numbers = [value.get("score"), value.get("tpr")] if isinstance(value, dict) else [None]
+    return all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers)
 
 
 def threshold_lines(thresholds: dict[str, Any] | None) -> list[str]:

@@ -24,6 +24,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.evaluation.thresholds import is_thresholds
 from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
@@ -263,6 +264,8 @@ def _exported(path: Path) -> FeatureExtractor:
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
             known = "thresholds.json" in archive.namelist()  # not in older exports
             thresholds = json.loads(archive.read("thresholds.json")) if known else None
+            if not is_thresholds(thresholds):
+                raise ValueError("thresholds.json holds none")
         size, filter = tuple(config["data.size"]), config["data.filter"]
         wide = _wide_range(config)
     except (*DAMAGED_ARCHIVE, safetensors.SafetensorError) as error:

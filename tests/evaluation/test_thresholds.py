@@ -8,6 +8,7 @@ import pytest
 from dmcf_jax.evaluation.thresholds import (
     ACROSS,
     KINDS,
+    is_thresholds,
     kind_of,
     measure_thresholds,
     threshold_lines,
@@ -80,6 +81,33 @@ def test_pairs_that_mean_nothing_or_do_not_exist_have_no_threshold():
     }
     assert list(alone["within visible"]["thresholds"]) == ["0.01", "0.001"]
     assert alone["within infrared"]["thresholds"] == {}
+
+
+def test_what_a_stranger_wrote_is_known_by_its_form():
+    vectors, labels = people()
+    good = measure_thresholds(vectors, labels) | {"group": "held-out people"}
+    assert is_thresholds(good) and is_thresholds(None) and is_thresholds(good | {"pairs": {}})
+    point = {"score": 0.5, "tpr": 1}
+    for wrong in (
+        [],
+        good | {"group": "\x1b[2J"},
+        good | {"group": ["x"]},
+        good | {"people": True},
+        good | {"pairs": None},
+        good | {"pairs": {"within visible": good["pairs"]["within visible"]}},
+        *(
+            good | {"pairs": {ACROSS: kind}}
+            for kind in (
+                None,
+                {"thresholds": []},
+                {"thresholds": {"0.5": point}},
+                {"thresholds": {"0.01": point | {"score": float("nan")}}},
+                {"thresholds": {"0.01": point | {"tpr": "1"}}},
+                {"thresholds": {"0.01": None}},
+            )
+        ),
+    ):
+        assert not is_thresholds(wrong), wrong
 
 
 def test_thresholds_are_told_in_a_line():
