@@ -4,7 +4,7 @@ They are measured on people that the model was not trained on, apart for pairs a
 and for pairs within each, whose scores differ. A pair of an image with itself does not count.
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import Float
@@ -84,8 +84,10 @@ def is_thresholds(value: Any) -> bool:
     if not isinstance(value, dict) or value.get("group") not in GROUPS:
         return False
     pairs = value.get("pairs")
-    known = isinstance(pairs, dict) and set(pairs) <= set(KINDS) and (not pairs or ACROSS in pairs)
-    return known and type(value.get("people")) is int and all(map(_is_kind, pairs.values()))
+    if not isinstance(pairs, dict) or not set(pairs) <= set(KINDS):
+        return False
+    complete = ACROSS in pairs or not pairs
+    return complete and type(value.get("people")) is int and all(map(_is_kind, pairs.values()))
 
 
 def _is_kind(value: Any) -> bool:
@@ -96,7 +98,11 @@ def _is_kind(value: Any) -> bool:
 
 def _is_point(value: Any) -> bool:
     numbers = [value.get("score"), value.get("tpr")] if isinstance(value, dict) else [None]
-    return all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers)
+    return all(_is_number(number) and abs(number) <= LARGEST for number in numbers)
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def threshold_lines(thresholds: dict[str, Any] | None) -> list[str]:
