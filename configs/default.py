@@ -261,6 +261,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
     # Kind of L1, L3, L7: batch_hard (paper); soft_margin (Hermans 2017); weighted (Ye 2021, AGW);
     # squared_difference (Ye 2021, CAJ); centre_triplet, of each person's mean (Liu 2021, HcTri);
+    # centre, the squared distance of a person's two means (Zhu 2020, weight 0.5, K = 8);
     # contrastive, visible against infrared rows (Radford 2021, with several positives);
     # supervised_contrastive, all rows (Khosla 2020); or none.
     config.loss.kind = "batch_hard"
@@ -272,7 +273,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.intra_margin = 0.1  # of BDTR within a modality; authors' code
     config.loss.intra_weight = 0.1  # of that loss; authors' code
     config.loss.contrastive_weight = 0.2  # of TONE's loss of pairs; authors' code
+    # Rows whose length 1 TONE's loss takes: of each 'feature', or of each column over the 'batch'
+    # (authors' code, most likely an oversight).
+    config.loss.normalise = "feature"
     config.loss.reversal = 0.05  # factor on cmGAN's reversed gradient; public ports
+    # Other rows of cmGAN's triplets: the 'hard' ones, farthest and nearest, or 'random' ones, which
+    # are the next image and the next person of the batch; open point.
+    config.loss.mining = "hard"
 
     config.mtl = ConfigDict()
     config.mtl.enabled = True  # learn the level weights sigma (eq. 15); paper
@@ -283,8 +290,6 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.name = "adam"  # or sgd; paper
     optim.lr_backbone = 0.001  # Adam's rate for both streams; paper
     optim.lr_heads = 0.01  # for reductions and classifiers; paper
-    # Factor on both where the streams start at random; docs/decisions.md; ours.
-    optim.random_start_factor = 1.0
     # Factor on both where the streams start at random; docs/decisions.md; ours.
     optim.random_start_factor = 1.0
     optim.lr_log_variance = 0.01  # for log sigma^2; paper

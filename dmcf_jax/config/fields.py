@@ -151,6 +151,8 @@ FIELDS: dict[str, Check] = {
     "loss.intra_weight": number(0),
     "loss.contrastive_weight": number(0, above=True),
     "loss.reversal": number(0),
+    "loss.mining": choice("hard", "random"),
+    "loss.normalise": choice("feature", "batch"),
     "mtl.enabled": flag,
     "mtl.start_step": optional(whole(0)),
     "optim.name": choice(*OPTIMIZERS),

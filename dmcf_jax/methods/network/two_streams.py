@@ -130,13 +130,18 @@ class TwoStreams(nn.Module):
             infrared: normalised infrared images.
             train: use batch statistics and update the running ones.
         """
-        pooled = self._fused_features(visible, infrared, train)
+        pooled = self.fused_features(visible, infrared, train)
         both = {name: self.heads[name](value, train) for name, value in pooled.items()}
         embeddings = {name: embedding for name, (embedding, _) in both.items()}
         return Outputs(embeddings, {name: logits for name, (_, logits) in both.items()})
 
-    def _fused_features(self, visible, infrared, train):
-        """Pool each stream before fusing where they are apart: the same values, less copied."""
+    def fused_features(
+        self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
+    ) -> dict[str, Array]:
+        """Return the pooled rows [2b c] of each feature, interleaved.
+
+        Each stream is pooled before fusing where they are apart: the same values, less copied.
+        """
         private_v = self._private_maps("visible", visible, train)
         private_i = self._private_maps("infrared", infrared, train)
         fused = {}
