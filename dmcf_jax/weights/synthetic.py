@@ -18,6 +18,7 @@ NAME = "synthetic"  # what `model.pretrained` calls them
 FILE = Path(__file__).with_name("synthetic.safetensors")
 # Fields without which the numbers mean nothing: the network's shape and what it looks at.
 NEEDED = (
+    "model.backbone",
     "model.stage_sizes",
     "model.width",
     "model.last_stride",
@@ -46,7 +47,7 @@ def refuse_other_networks(fields: dict[str, Any]) -> None:
     Raises:
         UserError: naming each field of `NEEDED` that differs.
     """
-    expected = trained_with()
+    expected = {"model.backbone": "resnet"} | trained_with()  # older than this field
     problems = [
         Problem(name, f"{name} is {fields[name]!r}, but the weights need {expected[name]!r}")
         for name in NEEDED
