@@ -136,6 +136,8 @@ def _backbone_problems(config):
     if model.dropout and model.head not in DROPPING:
         heads = " or ".join(DROPPING)
         yield "model.dropout", f"has no effect on model.head={model.head!r}; use {heads}, or 0"
+    if model.head in ("hidden", "fc7") and not model.reduce_global:
+        yield "model.reduce_global", f"is False, but model.head={model.head!r} has a layer for G"
 
 
 def _fc6_problems(config):

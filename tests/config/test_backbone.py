@@ -2,9 +2,11 @@
 
 import pytest
 
+from dmcf_jax.config.build import build_model
 from dmcf_jax.config.validate import validate
 from dmcf_jax.configs import regdb
 from dmcf_jax.errors import UserError
+from dmcf_jax.methods.network.two_streams import has_levels
 
 
 def refused(changes, row="bdtr_alexnet"):
@@ -22,6 +24,7 @@ def refused(changes, row="bdtr_alexnet"):
         ("model.last_stride", 1),
         ("model.remat", True),
         ("model.non_local", (0, 2, 3, 0)),
+        ("model.reduce_global", False),
         ("model.levels", ("layer3",)),
         ("model.stripes", (2,)),
         ("model.backbone", "resnet"),
@@ -45,3 +48,10 @@ def test_dmcf_may_have_alexnets_stages_but_not_its_linear_layer():
     assert refused(small, "") == ("model.stripes",)
     assert set(refused({"model.pool": "fc6"}, "")) == {"model.pool", "model.levels"}
     assert refused({"model.dropout": 0.5}, "") == ("model.dropout",)
+
+
+def test_an_embedding_behind_fc6_is_no_sum_over_levels():
+    rows = {
+        row: has_levels(build_model(regdb.get_config(row), 3)) for row in ("bdtr_alexnet", "bdtr")
+    }
+    assert rows == {"bdtr_alexnet": False, "bdtr": True}

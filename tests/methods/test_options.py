@@ -79,3 +79,12 @@ def test_gsm_has_no_classifier_since_its_loss_has_none():
     assert heads == {
         f"heads_G1/reduction/{name}" for name in ("conv/kernel", "conv/bias", "bn/scale", "bn/bias")
     }
+
+
+def test_a_run_that_is_older_than_an_option_has_its_default():
+    config = regdb.get_config("cmgan")
+    with config.unlocked():
+        del config.loss["mining"], config.model["backbone"]
+    fields = method_fields(config)
+    assert (fields["loss.mining"], fields["model.backbone"]) == ("hard", "resnet")
+    assert fields["loss.margin"] == 1.4
