@@ -93,7 +93,7 @@ def load_alexnet(path: str | Path, width: int = 64) -> dict:
 
 
 def _read(path: str | Path, backbone: str) -> dict[str, Any]:
-    tensors = _without_prefix(read_weights(path), path, *_FIRST[backbone])
+    tensors = _without_prefix(read_weights(path), path, backbone)
     ignored = _IGNORED[backbone]
     return {name: value for name, value in tensors.items() if not ignored.fullmatch(name)}
 
@@ -105,9 +105,10 @@ def _shapes_of(model: nn.Module, side: int) -> Shapes:
 
 
 def _without_prefix(
-    tensors: dict[str, Any], path: str | Path, first: str, second: str
+    tensors: dict[str, Any], path: str | Path, backbone: str = "resnet"
 ) -> dict[str, Any]:
-    """Return tensors without what comes before two names of the network in all names."""
+    """Return tensors without what comes before two of the network's names in all names."""
+    first, second = _FIRST[backbone]
     starts = {name.removesuffix(first) for name in tensors if name.endswith(first)}
     shared = [p for p in starts if p and p.endswith(".") and f"{p}{second}" in tensors]
     if len(shared) != 1:

@@ -35,7 +35,8 @@ def load_synthetic() -> dict:
 def trained_with() -> dict[str, Any]:
     """Return the config fields of the pretraining, by their dotted names."""
     with safe_open(FILE, "np") as file:
-        return json.loads(file.metadata()["config"])
+        fields = json.loads(file.metadata()["config"])
+    return {"model.backbone": "resnet"} | fields  # the file may be older than this field
 
 
 def refuse_other_networks(fields: dict[str, Any]) -> None:
@@ -47,7 +48,7 @@ def refuse_other_networks(fields: dict[str, Any]) -> None:
     Raises:
         UserError: naming each field of `NEEDED` that differs.
     """
-    expected = {"model.backbone": "resnet"} | trained_with()  # older than this field
+    expected = trained_with()
     problems = [
         Problem(name, f"{name} is {fields[name]!r}, but the weights need {expected[name]!r}")
         for name in NEEDED
