@@ -20,7 +20,6 @@ FILE = Path(__file__).with_name("synthetic.safetensors")
 DATA = {"dataset": "4,000 synthetic people of seed 1000", "trial": None, "records_sha256": {}}
 # Fields without which the numbers mean nothing: the network's shape and what it looks at.
 NEEDED = (
-    "model.backbone",
     "model.stage_sizes",
     "model.width",
     "model.last_stride",
@@ -48,12 +47,12 @@ def refuse_other_networks(fields: dict[str, Any]) -> None:
         fields: config fields by dotted name, tuples as lists.
 
     Raises:
-        UserError: naming each field of `NEEDED` that differs.
+        UserError: naming each field of `NEEDED` that differs, and another backbone.
     """
     expected = trained_with()
     problems = [
         Problem(name, f"{name} is {fields[name]!r}, but the weights need {expected[name]!r}")
-        for name in NEEDED
+        for name in ("model.backbone", *NEEDED)
         if fields[name] != expected[name]
     ]
     if problems:
