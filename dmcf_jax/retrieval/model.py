@@ -57,6 +57,7 @@ ADDED = {
     "data.input": "rgb",
     "data.standardise": False,
     "data.wide_range": "full",
+    "model.backbone": "resnet",
     "model.neck": "relu",
     "model.head": "reduction",
     "model.pool": "max",

@@ -62,6 +62,8 @@ def draw(
         UserError: an unknown figure, or one that cannot be drawn; then none is drawn.
     """
     names, options = _known(names), options or FigureOptions()
+    if options.beside and not {"5", "all"} & {*names}:
+        raise UserError("--beside is for figure 5; add it, or leave out the flag", about="--beside")
     inputs = FigureInputs(workdir, options.data)
     requested = [*FIGURES] if "all" in names else names
     by_name = {name: FIGURES[name].problems(inputs, options) for name in requested}
