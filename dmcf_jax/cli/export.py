@@ -2,7 +2,9 @@
 
 dmcf export --workdir=runs/regdb --format=stablehlo
 dmcf export --workdir=runs/regdb --format=torch --out=exported
-dmcf export --workdir=runs/regdb --format=onnx  (installing it: docs/export.md)
+dmcf export --workdir=runs/regdb --format=onnx
+
+What ONNX needs is in docs/export.md.
 """
 
 from absl import flags
