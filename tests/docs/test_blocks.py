@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import ROOT, environment
+from support.commands import QUICK_TO_COMPILE, ROOT, environment
 from support.page_commands import problems
 from support.pages import PAGES, blocks
 
@@ -101,9 +101,10 @@ def as_script(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({block.page for block in TO_RUN} - {*ELSEWHERE}))
-def test_the_blocks_of_a_page_run_in_order_in_an_empty_folder(page, tmp_path):
+def test_the_blocks_of_a_page_run_in_order_in_an_empty_folder(page, tmp_path, tmp_path_factory):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    cache = tmp_path_factory.mktemp("cache")
     words = ["bash", "-euo", "pipefail", "-c", as_script(page)]
-    env = environment(PATH=path)
+    env = environment(PATH=path, cache=cache, **QUICK_TO_COMPILE)
     done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
