@@ -81,6 +81,7 @@ def test_the_examples_of_every_verb_are_commands_too(flags, monkeypatch):
         ("dmcf train --workdir=a --config=regdb --config.loss.margin=-1", 1),
         ("dmcf train ... && python scripts/benchmark.py --what=ranking", []),
         ("dmcf train --workdir=a --config=mine.py:wide --config.sampler.P=$P", []),
+        ("dmcf train --workdir=a --config=regdb --config.seed=SEED", []),
     ],
 )
 def test_the_search_for_problems_finds_them(flags, text, expected):

@@ -80,8 +80,9 @@ def _verb_problems(verb: str, words: list[str], known: list[dict]) -> list[str]:
 
 
 def _config_problems(words: list[str]) -> list[str]:
-    """Return what a command would say of its config; values that a shell fills in are left out."""
-    words = [word for word in words if word.startswith("--config") and "$" not in word]
+    """Return what a command would say of its config; values that are filled in are left out."""
+    filled = re.compile(r".*(?:\$|=[A-Z]+$)")  # $P, SEED
+    words = [word for word in words if word.startswith("--config") and not filled.match(word)]
     for at, word in enumerate(words):
         path = word.removeprefix("--config=").partition(":")[0]
         if path.endswith(".py") and not (ROOT / path).exists():
