@@ -216,6 +216,7 @@ def get_config(variant: str = "") -> ConfigDict:
     data.pad_mode = "black"  # what they are: 'black', or 'edge', the outermost pixel; open point
     data.flip = 0.5  # probability of a mirrored training image; open point
     # Augmentation that is not in the paper; 0 leaves it out. docs/decisions.md has the reasons.
+
     data.channel_exchange = 0.0  # probability: one of R, G, B for all three, visible; Ye 2021 (CAJ)
     data.random_grey = 0.0  # probability of grey visible images; Ye 2021 (CAJ)
     data.tone = 0.0  # deviation of the logarithm of a random gamma; our choice
