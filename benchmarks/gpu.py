@@ -165,6 +165,8 @@ def main() -> int:
     words = parser.parse_args()
     if unknown := [name for name in words.parts.split(",") if name not in PLAN]:
         parser.error(f"there is no part {', '.join(unknown)}; the parts are {', '.join(PLAN)}")
+    # As Ctrl-C does: the part that runs is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return measure_all(Run(words.out, words.seconds, sys.argv), words.parts.split(","), words.sizes)
 
 

@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
     tiny: bool = False
 
 
-SIZES = {"full": Sizes(), "small": Sizes(16, 8, 2, 1, 20_000, 64, 20, 20, True)}
+SIZES = {"full": Sizes(), "small": Sizes(32, 16, 2, 1, 20_000, 64, 20, 20, True)}
 
 
 def config_of(sizes: Sizes, dtype: str, images: int) -> ConfigDict:

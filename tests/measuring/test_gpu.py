@@ -89,7 +89,7 @@ def test_a_part_that_takes_too_long_is_ended():
 def test_every_part_of_the_plan_exists():
     names = {name.split("/")[0] for name in gpu.PLAN}
     assert names <= set(gpu_parts._parts())
-    assert all(sizes.large % 8 == sizes.small % 8 == 0 for sizes in SIZES.values())
+    assert all(sizes.large % 16 == sizes.small % 16 == 0 for sizes in SIZES.values())
 
 
 def script(out, *words, path=""):
