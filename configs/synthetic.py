@@ -12,6 +12,13 @@ from ml_collections import ConfigDict
 from dmcf_jax.configs import default
 
 IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
+# Fields of rows that keep the other configs' sizes where `use_small_network` is.
+FIELDS = {
+    "d2rl": {
+        "translation.width": 8,  # ours: an eighth, where the streams have a quarter
+        "translation.blocks": 1,  # ours: as the stages of the streams
+    }
+}
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -27,7 +34,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.log_every = 10
     if variant not in default.COMPARED:
         _use_recipe(config)
-    return default.apply_variant(config, variant)
+    config = default.apply_variant(config, variant)
+    config.update_from_flattened_dict(FIELDS.get(variant, {}))
+    return config
 
 
 def _use_recipe(config: ConfigDict) -> None:

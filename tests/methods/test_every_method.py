@@ -36,6 +36,7 @@ SMALL = {
     "train.log_every": 1,
     "train.summary_people": 0,
 }
+SMALL_TRANSLATION = {"width": 2, "blocks": 0, "shrink": 4}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,8 @@ def config_of(row, data_dir, **changes):
     small = SMALL if row in TRAINED else {"data.size": (40, 32), "train.summary_people": 0}
     if row in ("mlapg", "xqda", "hcml"):
         small = small | {"fit.pca": 6}
+    if row == "d2rl":
+        small = small | {f"translation.{k}": v for k, v in SMALL_TRANSLATION.items()}
     config.update_from_flattened_dict(small | {"data.data_dir": data_dir} | changes)
     return config
 
@@ -93,9 +96,9 @@ def test_trained_methods_train_and_evaluate(row, data_dir, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ["cmgan", "hcml"])
+@pytest.mark.parametrize("row", ["cmgan", "d2rl", "hcml"])
 def test_a_resumed_run_is_one_that_was_never_stopped(row, data_dir, tmp_path):
-    """With turns of the groups, and with something fitted after the last step."""
+    """With turns of the groups, noise of a step, and something fitted after the last step."""
 
     class Stopped(Exception):
         pass

@@ -1,5 +1,7 @@
 """Pretrained weights for the two streams of a network and for its reductions."""
 
+import numpy as np
+
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.modality import MODALITIES
 
@@ -27,14 +29,19 @@ def stream_weights(shapes: dict, resnet: dict) -> dict:
 
 
 def _fitting(weights: dict, shapes: dict) -> dict:
-    """Return `weights`, for two input channels those of three added up in each.
+    """Return `weights`, of the first layer for as many input channels as `shapes` has.
 
-    A kernel over a grey image in three channels sees the sum of its three parts; in zero padding
-    one channel has the grey image and the other is zero.
+    Two: those of three added up in each. A kernel over a grey image in three channels sees the sum
+    of its three parts; in zero padding one channel has the grey image and the other is zero.
+    Four: a unified image of D2RL; the fourth, the infrared one, has the mean of the three.
     """
-    if getattr(shapes.get("kernel"), "shape", (0, 0, 0))[2] != 2:
-        return weights
-    return {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    channels = getattr(shapes.get("kernel"), "shape", (0, 0, 0))[2]
+    if channels == 2:
+        return {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    if channels == 4:
+        kernel = np.asarray(weights["kernel"])
+        return {"kernel": np.concatenate([kernel, kernel.mean(axis=2, keepdims=True)], axis=2)}
+    return weights
 
 
 def reduction_weights(
