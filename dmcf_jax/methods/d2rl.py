@@ -19,7 +19,7 @@ from dmcf_jax.methods.losses.triplet import batch_hard_triplet
 from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained, Watched
 from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.interleave import interleave
-from dmcf_jax.methods.network.translators import OTHER, Translated, Translators, unify
+from dmcf_jax.methods.network.translators import Translated, Translators, unify
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 from dmcf_jax.methods.optimizer import READS as OPTIMIZER_READS
 from dmcf_jax.methods.pairs import watch_pairs, with_softmax
@@ -54,11 +54,12 @@ class D2rlNetwork(TwoStreams):
     ) -> tuple[Outputs, Translated, Judged]:
         """Return the outputs of the unified images, what was translated, and its scores."""
         made = self.translators(visible, infrared, train)
-        unified = [
-            unify(images, made.fake[OTHER[name]], name)
-            for name, images in zip(MODALITIES, (visible, infrared), strict=True)
-        ]
-        return super().__call__(*unified, train), made, self._judged(made)
+        outputs = super().__call__(
+            unify(visible, made.fake["infrared"], "visible"),
+            unify(infrared, made.fake["visible"], "infrared"),
+            train,
+        )
+        return outputs, made, self._judged(made)
 
     def _judged(self, made):
         judges, shown = self.discriminators, jax.lax.stop_gradient(made.fake)

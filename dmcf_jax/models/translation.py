@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 EPSILON = 1e-5
 SCALES, LAYERS = 3, 4  # of a discriminator
+_BORDER: Any = ((1, 1), (1, 1))  # flax takes it, and declares only text
 
 
 def mirror_conv(
@@ -30,7 +31,7 @@ def mirror_conv(
 def mirrored(x: Float[Array, "n h w c"], pad: int, axis: int) -> Float[Array, "n y x c"]:
     """Return maps with `pad` rows more on both sides of an axis, mirrored at the outermost row.
 
-    As slices of one row: `jnp.pad` gives the same, and twice as much to compile.
+    As slices of one row each: `jnp.pad` gives the same and compiles more slowly.
     """
     end = x.shape[axis] - 1
     row = lambda at: lax.slice_in_dim(x, at, at + 1, axis=axis)  # noqa: E731
@@ -153,5 +154,5 @@ class Discriminator(nn.Module):
                 x = nn.leaky_relu(mirror_conv(x, features, 4, 2, self.dtype, name), 0.2)
             x = mirror_conv(x, 1, 1, 1, self.dtype, f"scale{scale}_score")
             scores.append(x.astype(jnp.float32))
-            images = nn.avg_pool(images, (3, 3), (2, 2), ((1, 1), (1, 1)), count_include_pad=False)
+            images = nn.avg_pool(images, (3, 3), (2, 2), _BORDER, count_include_pad=False)
         return tuple(scores)

@@ -12,7 +12,7 @@ from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.translation import Encoder, Generator
 
 CHANNELS = {"visible": 3, "infrared": 1}
-OTHER = dict(zip(MODALITIES, MODALITIES[::-1], strict=True))
+OTHER: dict[str, str] = dict(zip(MODALITIES, MODALITIES[::-1], strict=True))
 # Nearly all values of the network's input are between -RANGE and RANGE, normalised or standardised;
 # they are divided by it, since generators give -1 to 1.
 RANGE = 3.0
