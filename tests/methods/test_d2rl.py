@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from jax import export
 
 from dmcf_jax.config.build import build, method_fields
 from dmcf_jax.config.validate import flatten, validate
@@ -166,6 +167,15 @@ def test_each_loss_moves_its_own_weights_and_nothing_else():
     values, slopes = run(variables["params"], jnp.int32(3))
     assert float(values[0]) == pytest.approx(float(sum(values[2:])), rel=1e-5) and values[1] > 0
     assert moved(jax.tree.map(lambda x: x[0], slopes)) == TRANSLATORS | JUDGES
+
+
+def test_an_exported_network_takes_any_number_of_images():
+    built = build(tiny(), 3)
+    (count,) = export.symbolic_shape("b")
+    images = jax.ShapeDtypeStruct((count, 32, 32, 3), jnp.float32)
+    embed = jax.jit(lambda v, x: built.model.apply(v, x, "infrared", method="embed"))
+    (found,) = export.export(embed)(built.variable_shapes(), images).out_avals
+    assert found.shape == (count, 8)
 
 
 @pytest.mark.slow

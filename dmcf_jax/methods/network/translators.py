@@ -96,7 +96,7 @@ class Translators(nn.Module):
         """Return images as encoders take them; sides become multiples of 4."""
         size = [side // self.shrink // 4 * 4 for side in images.shape[1:3]]
         own = own_channels(images, modality)
-        return jax.image.resize(own, (len(own), *size, own.shape[3]), "linear") / RANGE
+        return jax.image.resize(own, (own.shape[0], *size, own.shape[3]), "linear") / RANGE
 
     def translate(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n y x c"]:
         """Return images of one modality in the other, small and without noise."""
