@@ -1,4 +1,4 @@
-"""Render synthetic people, train on them, evaluate, and draw the results.
+"""Render synthetic people, train on them, evaluate, and show the results on one page.
 
 dmcf demo
 dmcf demo --short --folder=/tmp/demo
@@ -43,7 +43,7 @@ def main() -> None:
 def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     """Run the demo under `folder` and return the trained network's results.
 
-    A second call keeps data and training and repeats only evaluation and figures.
+    A second call keeps data and training and repeats only evaluation and page.
 
     Args:
         identities: synthetic people; half of them are trained on, half tested.
@@ -78,7 +78,6 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     for result in results:
         write_report(result, workdir / "evaluation")
     scores["HOG, which learns nothing"] = _hog_scores(config, protocols)
-    _draw(config, embeddings, store, workdir)
     cells = comparison_table(scores, chance_rank_1(results[0]))
     training = summary_lines(read_summary(workdir))
     lists = [nearest(protocol, embeddings, store) for protocol in protocols]
@@ -127,26 +126,6 @@ def _hog_scores(config: "ConfigDict", protocols: "list[Protocol]") -> list[dict]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     results = evaluate_protocols(protocols, vectors.astype(np.float32), store)
     return [result_as_dict(result, step=0, chosen_by="HOG") for result in results]
-
-
-def _draw(config, embeddings, store, workdir):
-    """Draw a ranked list of each modality and the training curves, and log their paths."""
-    from dmcf_jax.config.validate import weighting_start
-    from dmcf_jax.modality import MODALITIES
-    from dmcf_jax.reports.figures.plotting import png_files
-    from dmcf_jax.reports.figures.ranked_lists import ranked_lists
-    from dmcf_jax.reports.figures.training_curves import training_curves
-    from dmcf_jax.runs.metrics_log import read_metrics
-    from dmcf_jax.runtime.console import log
-
-    drawn = [
-        path
-        for query in range(len(MODALITIES))
-        for path in ranked_lists(embeddings, store, query, workdir)
-    ]
-    lines = read_metrics(workdir / "metrics.jsonl")
-    drawn += training_curves(lines, weighting_start(config), workdir)
-    log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
 
 
 def _search(store: "ImageStore", source: Path, folder: Path) -> "DemoSearch":
