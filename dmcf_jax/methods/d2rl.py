@@ -84,7 +84,12 @@ def joint_step(fields: Fields) -> int:
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     """Return the losses of translation and, from the joint step on, softmax and `triplet`."""
     margin, start = fields["loss.margin"], joint_step(fields)
-    weights = Weights(*(fields[f"translation.{name}_weight"] for name in Weights._fields))
+    weights = Weights(
+        fields["translation.gan_weight"],
+        fields["translation.reconstruction_weight"],
+        fields["translation.cycle_weight"],
+        fields["translation.latent_weight"],
+    )
 
     def triplet(visible, infrared, people):
         rows, labels = jnp.concatenate([visible, infrared]), jnp.concatenate([people, people])
