@@ -169,7 +169,7 @@ FIELDS: dict[str, Check] = {
     "optim.decay_at": several(number(0, 1), least=0),
     "optim.decay_factor": number(0, above=True),
     "translation.width": whole(1, 65536),
-    "translation.blocks": whole(0, 1000),
+    "translation.blocks": whole(0, 16),
     "translation.shrink": whole(1, 4),
     "translation.gan_weight": number(0),
     "translation.reconstruction_weight": number(0),
