@@ -92,8 +92,8 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     )
 
     def triplet(visible, infrared, people):
-        rows, labels = jnp.concatenate([visible, infrared]), jnp.concatenate([people, people])
-        return {"triplet": batch_hard_triplet(rows, labels, margin)}
+        rows = interleave(visible, infrared)
+        return {"triplet": batch_hard_triplet(rows, jnp.repeat(people, 2), margin)}
 
     identity = with_softmax(network, triplet, fields["loss.triplet_start_step"], margin)
 
@@ -123,10 +123,8 @@ def factors(fields: Fields) -> dict:
 
 
 def _watched(fields: Fields, network: TwoStreams) -> Watched:
-    pairs, start = (
-        watch_pairs("triplet", fields["loss.margin"])(fields, network),
-        joint_step(fields),
-    )
+    pairs = watch_pairs("triplet", fields["loss.margin"])(fields, network)
+    start = joint_step(fields)
     return pairs._replace(triplets_from=max(start, pairs.triplets_from), softmax_from=start)
 
 

@@ -62,8 +62,8 @@ class Translators(nn.Module):
         self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
     ) -> Translated:
         """Translate both, there and back; in training with noise of variance 1 on latent maps."""
-        real = {"visible": self.small(visible, "visible")}
-        real["infrared"] = self.small(infrared, "infrared")
+        images = zip(MODALITIES, (visible, infrared), strict=True)
+        real = {name: self.small(each, name) for name, each in images}
         latent = {name: self.encoders[name](real[name]) for name in MODALITIES}
         noisy = self._noisy(latent, train)
         # Both uses of a generator as one: rows (own, other) are half the program to compile.
@@ -86,11 +86,10 @@ class Translators(nn.Module):
     def _noisy(self, latents, train):
         if not train:
             return latents
-        noise = {
-            name: jax.random.normal(self.make_rng("dropout"), maps.shape, maps.dtype)
+        return {
+            name: maps + jax.random.normal(self.make_rng("dropout"), maps.shape, maps.dtype)
             for name, maps in latents.items()
         }
-        return {name: maps + noise[name] for name, maps in latents.items()}
 
     def small(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n y x c"]:
         """Return images as encoders take them; sides become multiples of 4."""
