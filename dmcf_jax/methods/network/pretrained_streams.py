@@ -5,21 +5,24 @@ import numpy as np
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.modality import MODALITIES
 
+# Parts of streams that no pretrained network has, by the ends of their names.
+_OWN_PARTS = ("_non_local", "fc6_bn")
 
-def stream_weights(shapes: dict, resnet: dict) -> dict:
-    """Return the variables that `resnet` gives: both streams, but no head and no non-local block.
+
+def stream_weights(shapes: dict, backbone: dict) -> dict:
+    """Return the variables that `backbone` gives: both streams, but no head and none of our parts.
 
     Args:
         shapes: variables of the network, or their shapes; stages that its modalities share occur
             once.
-        resnet: variables of a complete ResNet, see `dmcf_jax.weights.imagenet.load_resnet`.
+        backbone: variables of a complete stream, see `dmcf_jax.weights.imagenet`.
     """
     return {
         collection: {
             name: {
-                part: _fitting(resnet[collection][part], stream[part])
+                part: _fitting(backbone[collection][part], stream[part])
                 for part in stream
-                if not part.endswith("_non_local")
+                if not part.endswith(_OWN_PARTS)
             }
             for name, stream in streams.items()
             if name in (*MODALITIES, "shared")
@@ -35,12 +38,13 @@ def _fitting(weights: dict, shapes: dict) -> dict:
     of its three parts; in zero padding one channel has the grey image and the other is zero.
     Four: a unified image of D2RL; the fourth, the infrared one, has the mean of the three.
     """
-    channels = getattr(shapes.get("kernel"), "shape", (0, 0, 0))[2]
-    if channels == 2:
-        return {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
-    if channels == 4:
+    pair = [part["kernel"].shape[2:3] for part in (weights, shapes) if "kernel" in part]
+    if pair == [(3,), (2,)]:
+        return weights | {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    if pair == [(3,), (4,)]:
         kernel = np.asarray(weights["kernel"])
-        return {"kernel": np.concatenate([kernel, kernel.mean(axis=2, keepdims=True)], axis=2)}
+        mean = kernel.mean(axis=2, keepdims=True)
+        return weights | {"kernel": np.concatenate([kernel, mean], axis=2)}
     return weights
 
 
