@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.configs import default
 
-# The rows whose network is not the small ResNet, in a small form.
+# The rows whose network is not the small ResNet alone, in a small form.
 FIELDS = {
     "bdtr_alexnet": {
         "model.shared_from": None,
@@ -21,16 +21,13 @@ FIELDS = {
         "model.embedding_dim": 256,
         "data.size": (128, 64),
         "data.pad": 7,
-    }
-}
-IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
-# Fields of rows that keep the other configs' sizes where `use_small_network` is.
-FIELDS = {
+    },
     "d2rl": {
         "translation.width": 8,  # ours: an eighth, where the streams have a quarter
         "translation.blocks": 1,  # ours: as the stages of the streams
-    }
+    },
 }
+IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 
 
 def get_config(variant: str = "") -> ConfigDict:
