@@ -48,6 +48,7 @@ def start_state(
         fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
         return built.make_state(overlay(fresh, given))
 
+    _note_short_run(config)
     given = _given_weights(config, built, shapes, people)
     normals = draw_normals(shapes, key, everywhere)
     return jax.jit(create, out_shardings=everywhere)(normals, given)
@@ -88,6 +89,15 @@ def _given_weights(
         return _synthetic_weights(config, shapes)
     sizes, width = tuple(config.model.stage_sizes), config.model.width
     return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
+
+
+def _note_short_run(config: ConfigDict) -> None:
+    warm_up, steps = config.optim.warmup_steps, config.train.steps
+    if warm_up > steps:
+        log(
+            f"NOTE: the run ends in its warm-up: after {steps} of optim.warmup_steps={warm_up} the "
+            f"rates have reached {steps / warm_up:.0%} of their values."
+        )
 
 
 def _synthetic_weights(config: ConfigDict, shapes: dict) -> dict:
