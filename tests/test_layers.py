@@ -15,7 +15,7 @@ PACKAGE = "dmcf_jax"
 LAYERS = (
     ("cli",),
     ("",),
-    ("train", "evaluate", "search"),
+    ("train", "evaluate", "search", "loaded_model"),
     ("experiments", "reports", "retrieval", "export", "training"),
     ("runs",),
     ("config",),
