@@ -20,6 +20,7 @@ from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocol
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
+from dmcf_jax.methods import METHODS
 from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.data_record import (
     metadata_of,
@@ -56,7 +57,7 @@ def evaluate(
 
     Args:
         protocol_names: see `list_protocols`; by default the usual ones of the run's data set,
-            'all' for every one of it.
+            'all' for every one of it between the modalities.
         step, best: which checkpoint, see `load_trained`.
         permutations_path: `rand_perm_cam.mat`, if it is not in the data set's `exp` folder.
         flip: average over mirror images; None takes the config's setting.
@@ -71,6 +72,7 @@ def evaluate(
     trained = load_trained(workdir, step, best)
     trained = dataclasses.replace(trained, config=data.apply(trained.config))
     protocols = choose_protocols(trained.config.data.name, protocol_names)
+    _refuse_within(trained.config.method.name, protocols)
     metadata = dataset_metadata(trained)
     permutations = None
     if any(protocol.needs_permutations for protocol in protocols):
@@ -154,7 +156,7 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
     """
     if list(names) == ["all"]:
         own = [protocol for protocol in list_protocols() if protocol.dataset == dataset]
-        return own or [protocol for protocol in list_protocols() if not protocol.dataset]
+        return own or [p for p in list_protocols() if not (p.dataset or p.within)]
     protocols = [find_protocol(name) for name in names or DATASETS[dataset].protocols]
     others = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if others:
@@ -165,6 +167,16 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
             f"Use: {usable}",
         )
     return protocols
+
+
+def _refuse_within(method: str, protocols: Sequence[Protocol]) -> None:
+    within = [Problem("--protocol", p.name) for p in protocols if p.within]
+    if within and METHODS[method].across_only:
+        raise UserError.listing(
+            f"{method} compares visible with infrared images only, so that these protocols within "
+            "one modality say nothing of it:",
+            within,
+        )
 
 
 def embed_split(

@@ -56,8 +56,9 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
     """Search, write the files that `options` names and return the matches.
 
     Returns:
-        `model`, `gallery`, `exact` and `results`: for each query its labels and `matches`, best
-        first, with rank, score, path, identity, camera and modality.
+        `model`, `gallery`, `exact`, `queries_in_gallery` (how many find themselves) and `results`:
+        for each query its labels and `matches`, best first, with rank, score, path, identity,
+        camera and modality.
 
     Raises:
         UserError: a missing model or picture, embeddings of different models, or pictures whose
@@ -167,13 +168,30 @@ def _find(
     ]
     if model.across_only:
         _refuse_one_modality(results, model.source)
+    if themselves := queries_in_gallery(results, queries.root, gallery.root):
+        log(f"NOTE: {themselves} of {len(results)} queries are in the gallery and find themselves.")
     return {
         "model": {"source": model.source, "fingerprint": model.fingerprint},
         "gallery": {"source": options.gallery, "pictures": len(gallery)},
         "exact": not options.index,
+        "queries_in_gallery": themselves,
         **({"index": {"factory": options.index, **quality}} if options.index else {}),
         "results": results,
     }
+
+
+def queries_in_gallery(results: list[dict[str, Any]], query_root: Path, gallery_root: Path) -> int:
+    """Return how many queries have themselves, the same file, among their matches.
+
+    Args:
+        results: of a search.
+        query_root, gallery_root: the folders that their paths start from.
+    """
+    return sum(
+        any(gallery_root / match["path"] == query_root / result["path"] for match in matches)
+        for result in results
+        if (matches := result["matches"])
+    )
 
 
 def _refuse_one_modality(results: list[dict[str, Any]], source: str) -> None:

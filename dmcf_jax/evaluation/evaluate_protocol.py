@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, directories, hash_paths, select
 from dmcf_jax.evaluation.permutations import Permutations
-from dmcf_jax.evaluation.protocols import Protocol
+from dmcf_jax.evaluation.protocols import SAME_PERSON_AND_CAMERA, Protocol
 from dmcf_jax.evaluation.ranking.checks import embedding_problems, squared_norms
 from dmcf_jax.evaluation.ranking.distances import pairwise_distances
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion, expand_queries
@@ -25,7 +25,7 @@ from dmcf_jax.evaluation.ranking.ranking import (
     summarise,
 )
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
-from dmcf_jax.evaluation.suspicions import suspicions
+from dmcf_jax.evaluation.suspicions import hidden_images, suspicions
 
 # Rows of one trial: of the queries, of the gallery.
 Rows = tuple[Int[np.ndarray, " q"], Int[np.ndarray, " g"]]
@@ -142,8 +142,11 @@ class _Split:
         labels = [values[side] for values in (identity, camera) for side in rows]
         ranked = rank(rows, labels, {"ignore": protocol.ignore, "cmc": protocol.cmc})
         query_hash, gallery_hash = (self._hash(side) for side in rows)
-        metrics, same = summarise(ranked), len(np.intersect1d(*rows))
-        notes = tuple(suspicions(metrics, labels[0], labels[1], same))
+        metrics = summarise(ranked)
+        same, hidden = len(np.intersect1d(*rows)), None
+        if protocol.ignore == SAME_PERSON_AND_CAMERA:  # a query never sees itself
+            same, hidden = 0, hidden_images(*labels)
+        notes = tuple(suspicions(metrics, labels[0], labels[1], same, hidden))
         return TrialResult(trial + first_trial, metrics, gallery_hash, query_hash, notes)
 
     def _hash(self, rows):

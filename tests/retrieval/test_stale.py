@@ -1,6 +1,7 @@
 """Embeddings and indexes belong to what made them: nothing stale is used as fresh."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from dmcf_jax.retrieval.faiss_index import index_top_k, search_index
 from dmcf_jax.retrieval.galleries import Galleries
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.top_k import top_k
-from dmcf_jax.search import SearchOptions, _check, sources
+from dmcf_jax.search import SearchOptions, _check, queries_in_gallery, sources
 
 
 @pytest.fixture
@@ -126,6 +127,22 @@ def test_a_gallery_whose_pictures_were_moved_is_found_by_its_new_root(people, tm
     labels = list(found.labels(range(8)).values())
     assert len(Galleries([found]).missing(labels)) == 8
     assert Galleries([found], tmp_path / "moved").missing(labels) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "roots", "themselves"),
+    [
+        (("a.png", "b.png"), ("/x", "/x"), 1),
+        (("y/a.png", "b.png"), ("/x", "/x/y"), 1),  # a folder and one above it
+        (("a.png", "b.png"), ("/x", "/z"), 0),
+    ],
+)
+def test_queries_that_find_themselves_are_counted(paths, roots, themselves):
+    matches = [{"path": "a.png"}, {"path": "c.png"}]
+    results = [{"path": path, "matches": matches} for path in paths] + [
+        {"path": "a.png", "matches": []}
+    ]
+    assert queries_in_gallery(results, *map(Path, roots)) == themselves
 
 
 def test_names_of_galleries_are_separated_by_commas_unless_one_holds_them(tmp_path):
