@@ -14,6 +14,7 @@ from absl import app, flags, logging
 
 import dmcf_jax
 from dmcf_jax import __version__
+from dmcf_jax.cli.streams import open_closed_streams
 from dmcf_jax.config.read import MISTAKES, sentence
 from dmcf_jax.config.words import checked_words
 from dmcf_jax.errors import UserError, exit_gracefully
@@ -83,6 +84,7 @@ def run_verb(verb: str) -> None:
 def run(main: Callable[[], None]) -> None:
     """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2."""
     _refuse_windows()
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
             stream.reconfigure(errors="backslashreplace")

@@ -67,6 +67,20 @@ def test_verification_says_what_is_squeezed_and_metadata_record_it(tmp_path, cap
     assert any("data.wide_range" in note for note in metadata["notes"])
 
 
+def test_a_dead_pixel_that_stretches_the_range_is_said(tmp_path):
+    people(tmp_path / "people")
+    path = tmp_path / "people/infrared/bo/0.png"
+    values = np.full((64, 32), LOW, np.uint16)
+    values[::2] = HIGH
+    values[5, 5] = 65535
+    Image.fromarray(values).save(path)
+    prepare_own(tmp_path / "people", tmp_path / "data", split_by_identity=0.5)
+    notes = prepared.read_metadata("own", tmp_path / "data")["notes"]
+    (note,) = [note for note in notes if "eight bits" in note]
+    assert "8000 to 65535: of 256 levels they use 225" in note
+    assert f"from {LOW} to {HIGH}, use 2" in note
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize(("choice", "levels"), [("full", 2), ("file", 60), ("data_set", 60)])
 def test_the_choice_decides_the_pixels(tmp_path, choice, levels, suffix):
