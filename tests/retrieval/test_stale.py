@@ -184,6 +184,22 @@ def test_a_damaged_shard_is_a_sentence_wherever_the_damage_is(people, tmp_path, 
             assert error.about == (str(path),)
 
 
+@pytest.mark.parametrize("other", ["pictures", "model"])
+def test_a_shard_of_other_embeddings_is_not_taken_for_ones_own(people, tmp_path, other):
+    embed_pictures(toy_model(), visible(people), tmp_path / "out")
+    if other == "pictures":
+        turn(people / "visible/bo/1.png")
+    model = toy_model("b" * 64, embed=lambda pixels, _: np.ones((len(pixels), 12), np.float32) / 12)
+    embed_pictures(toy_model() if other == "pictures" else model, visible(people), tmp_path / "b")
+    shutil.copy(tmp_path / "b/shard-00000.npz", tmp_path / "out")  # as a copy that was cut off
+    found = EmbeddingSet(tmp_path / "out")
+    reads = [found.read, lambda: found.labels([0]), lambda: found.check_modality("visible", "")]
+    for read in reads:
+        with pytest.raises(UserError) as error:
+            read()
+        assert error.value.about == (str(tmp_path / "out/shard-00000.npz"),)
+
+
 def faiss():
     return pytest.importorskip("faiss", reason="faiss is not installed; it is only for --index")
 
