@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dmcf_jax.data.decode import to_rgb
+from dmcf_jax.data.file_kinds import PNG_START
 from dmcf_jax.data.wide_values import FULL, is_wide, range_of, to_eight_bits
 
 MOST_NAMED = 3
@@ -25,6 +27,8 @@ class Measures:
         wide: pictures of more than eight bits.
         lowest, highest: their values.
         usual: lowest and highest of most values, `MOST` of each picture.
+        deep: pictures with more than eight bits in each colour, of which the upper eight are read.
+        deep_range: lowest and highest of what is read of them, 0..255.
         transparent: pictures with some, but not only, transparent pixels.
         flat: pictures of one colour, as they would be decoded.
         files: by the hash of pixels, files with other bytes that have the same.
@@ -34,6 +38,8 @@ class Measures:
     lowest: float = math.inf
     highest: float = -math.inf
     usual: tuple[float, float] = (math.inf, -math.inf)
+    deep: int = 0
+    deep_range: tuple[int, int] = (255, 0)
     transparent: int = 0
     flat: list[str] = dataclasses.field(default_factory=list)
     files: dict[bytes, dict[bytes, str]] = dataclasses.field(default_factory=dict)
@@ -60,6 +66,11 @@ class Measures:
                 self.lowest = min(self.lowest, wide[0])
                 self.highest = max(self.highest, wide[1])
                 self.usual = min(self.usual[0], usual[0]), max(self.usual[1], usual[1])
+            if _is_deep(data, image):
+                self.deep += 1
+                ends = int(pixels.min()), int(pixels.max())
+                low, high = self.deep_range
+                self.deep_range = min(low, ends[0]), max(high, ends[1])
             self.transparent += alpha is not None and alpha.getextrema() not in (
                 (255, 255),
                 (0, 0),
@@ -72,6 +83,14 @@ class Measures:
         found = []
         if self.wide:
             found.append(self._wide_note())
+        if self.deep:
+            low, high = self.deep_range
+            cure = "; save them as grey of 16 bits, which data.wide_range is for"
+            found.append(
+                f"{self.deep} pictures have more than eight bits in each colour, of which the "
+                f"upper eight are read: of 256 levels they use {high - low + 1}"
+                f"{cure if high - low + 1 < FEW_LEVELS else ''}"
+            )
         if self.transparent:
             found.append(f"{self.transparent} pictures are transparent in parts: black there")
         if self.flat:
@@ -108,6 +127,15 @@ class Measures:
             "lowest": self.lowest if self.wide else None,
             "highest": self.highest if self.wide else None,
         }
+
+
+def _is_deep(data: bytes, image: Image.Image) -> bool:
+    if is_wide(image.mode):
+        return False
+    if data.startswith(PNG_START):
+        return data[24] == 16  # the header's bits of a channel
+    bits = image.tag_v2.get(258, 8) if isinstance(image, TiffImageFile) else 8
+    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
 
 
 def _levels(low: float, high: float) -> int:
