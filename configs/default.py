@@ -318,6 +318,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # People of the training data whose rank-1 is reported at the end, and as many held-out ones
     # where there are any; 0 for none.
     train.summary_people = 100
+    train.tracker = ""  # beside TensorBoard: "wandb" or "mlflow", each an extra of that name
 
     config.evaluation = evaluation = ConfigDict()
     evaluation.batch_size = 64  # images embedded at once
