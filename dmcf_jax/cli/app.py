@@ -14,11 +14,11 @@ from absl import app, flags, logging
 
 import dmcf_jax
 from dmcf_jax import __version__
-from dmcf_jax.cli.streams import open_closed_streams
 from dmcf_jax.config.read import MISTAKES, sentence
 from dmcf_jax.config.words import checked_words
 from dmcf_jax.errors import UserError, exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
+from dmcf_jax.runtime.streams import open_closed_streams
 
 # In the order of their use; each is the file of this folder with its name.
 VERBS = (

@@ -14,10 +14,10 @@ from support.toys import write_people
 
 from dmcf_jax import errors
 from dmcf_jax.cli import app
-from dmcf_jax.cli.streams import _keep_number, open_closed_streams
 from dmcf_jax.data.records.verify_records import verify_prepared
 from dmcf_jax.runs.folder import refuse_other_config
 from dmcf_jax.runtime import compilation_cache
+from dmcf_jax.runtime.streams import _keep_number, open_closed_streams
 
 
 def ended(function, *arguments):
