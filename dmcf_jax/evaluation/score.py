@@ -112,7 +112,9 @@ def score_arrays(
         arrays.get("query_cameras"),
         arrays.get("gallery_cameras"),
     )
-    hidden = hidden_images(*labels) if ignore == SAME_PERSON_AND_CAMERA else None
+    hidden = None
+    if ignore == SAME_PERSON_AND_CAMERA:  # there are cameras, see `_check_labels`
+        hidden = hidden_images(*labels[:2], arrays["query_cameras"], arrays["gallery_cameras"])
     same = 0
     if matrix is None:
         sides = arrays["query_features"], arrays["gallery_features"]
