@@ -185,7 +185,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.variant = ""  # name of the ablation, for reports
     config.seed = 0  # of weights, sampling and augmentation
     config.dtype = "float32"  # of activations: float32 or bfloat16; parameters stay float32
-    config.init_from = ""  # workdir or exported weights of dmcf_jax to start from; "" for none
+    # Workdir, export or hf://owner/name of dmcf_jax to start from; "" for none.
+    config.init_from = ""
 
     config.method = ConfigDict()
     config.method.name = "dmcf"  # of dmcf_jax.methods.METHODS; each reads its own fields below
