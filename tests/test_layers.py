@@ -15,6 +15,7 @@ PACKAGE = "dmcf_jax"
 LAYERS = (
     ("cli",),
     ("",),
+    ("serve",),
     ("train", "evaluate", "search", "loaded_model"),
     ("experiments", "reports", "retrieval", "export", "training"),
     ("runs",),

@@ -29,6 +29,7 @@ VERBS = (
     "score",
     "embed",
     "search",
+    "serve",
     "export",
     "figures",
     "compare",

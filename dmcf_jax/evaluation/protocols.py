@@ -75,6 +75,11 @@ def list_protocols() -> list[Protocol]:
     return list(_PROTOCOLS.values())
 
 
+def family_of(protocol: str) -> str:
+    """Return the family of a protocol, such as 'regdb' of 'regdb/thermal-to-visible'."""
+    return protocol.split("/")[0]
+
+
 def find_protocol(name: str) -> Protocol:
     """Return the protocol called `name`.
 

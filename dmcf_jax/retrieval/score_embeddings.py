@@ -8,7 +8,8 @@ import numpy as np
 
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.junk import JUNK
-from dmcf_jax.evaluation.score import family_of, score_arrays
+from dmcf_jax.evaluation.protocols import family_of
+from dmcf_jax.evaluation.score import score_arrays
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet
 
 
@@ -19,12 +20,13 @@ def score_embeddings(
     *,
     metric: str = "cosine",
     max_rank: int = 20,
+    verification: bool = True,
 ) -> dict:
     """Return what `evaluation.score.score` returns, for two folders of embeddings.
 
     Args:
         query, gallery: folders of one model, whose pictures have identities.
-        protocol, metric, max_rank: see there. Cameras are the numbers in their names.
+        protocol, metric, max_rank, verification: see there. Cameras are the numbers in their names.
 
     Raises:
         UserError: folders of different models, or pictures without identity.
@@ -46,7 +48,8 @@ def score_embeddings(
         arrays[f"{side}_ids"] = np.array([numbers[label["identity"]] for label in labels[side]])
         cameras = _cameras([label["camera"] for label in labels[side]])
         arrays |= {} if cameras is None else {f"{side}_cameras": cameras}
-    return score_arrays(arrays, protocol, metric=metric, max_rank=max_rank)
+    options = {"metric": metric, "max_rank": max_rank, "verification": verification}
+    return score_arrays(arrays, protocol, **options)
 
 
 def _refuse_unknown(labels: dict[str, list[dict[str, str]]]) -> None:
