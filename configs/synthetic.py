@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.configs import default
 
-# The rows whose network is not the small ResNet, in a small form.
+# The rows whose network is not the small ResNet alone, in a small form.
 FIELDS = {
     "bdtr_alexnet": {
         "model.shared_from": None,
@@ -21,7 +21,11 @@ FIELDS = {
         "model.embedding_dim": 256,
         "data.size": (128, 64),
         "data.pad": 7,
-    }
+    },
+    "d2rl": {
+        "translation.width": 8,  # ours: an eighth, where the streams have a quarter
+        "translation.blocks": 1,  # ours: as the stages of the streams
+    },
 }
 IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 
