@@ -285,8 +285,6 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.lr_heads = 0.01  # for reductions and classifiers; paper
     # Factor on both where the streams start at random; docs/decisions.md; ours.
     optim.random_start_factor = 1.0
-    # Factor on both where the streams start at random; docs/decisions.md; ours.
-    optim.random_start_factor = 1.0
     optim.lr_log_variance = 0.01  # for log sigma^2; paper
     optim.lr_discriminator = 0.001  # for cmGAN's discriminator; public ports
     optim.beta1 = 0.9  # Adam's first momentum; paper
@@ -297,6 +295,11 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.schedule = "steps"  # after the warm-up: 'steps' of decay_at, or 'cosine' to zero
     optim.decay_at = ()  # fractions of the run at which all rates drop; open point
     optim.decay_factor = 0.1  # what they are multiplied by
+
+    config.ema = ConfigDict()
+    # Share d of the past in average <- d average + (1 - d) weights and statistics, every step from
+    # the start; the average is then what is evaluated and exported. 0: the weights themselves.
+    config.ema.decay = 0.0  # 0.997 in Fu 2021 (CM-NAS)
 
     # What HCML, MLAPG and XQDA fit after the last step.
     config.fit = ConfigDict()

@@ -167,6 +167,7 @@ FIELDS: dict[str, Check] = {
     "optim.schedule": choice("steps", "cosine"),
     "optim.decay_at": several(number(0, 1), least=0),
     "optim.decay_factor": number(0, above=True),
+    "ema.decay": number(0, 0.99999),
     "fit.pca": whole(1, 65536),
     "fit.iterations": whole(1),
     "fit.tolerance": number(0),

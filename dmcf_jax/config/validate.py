@@ -114,6 +114,7 @@ def _trains(field):
     return field.startswith("sampler.") or field in (
         "data.input",
         "data.standardise",
+        "ema.decay",
         *(f"data.{name}" for name in Augmentation._fields if name != "form"),
     )
 

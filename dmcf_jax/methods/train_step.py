@@ -30,6 +30,7 @@ def make_train_step(
     augmentation: Augmentation,
     project: Callable[[dict], dict] = lambda params: params,
     skip_non_finite: bool = False,
+    ema_decay: float = 0.0,
 ) -> Callable[[TrainState, PairBatch, Array], tuple[TrainState, dict[str, Array]]]:
     """Return the step function, to be jitted once by the caller with the state donated.
 
@@ -41,6 +42,8 @@ def make_train_step(
         project: bounds on the parameters after each update.
         skip_non_finite: keep weights, statistics and moments unchanged in a step whose loss or
             gradient is not finite; the metric `skipped` is 1 there, else 0.
+        ema_decay: d in average <- d average + (1 - d) variables after each update; 0 for states
+            without an average.
     """
 
     def loss_fn(params, state, batch, key):
@@ -69,6 +72,9 @@ def make_train_step(
         }
         params: Any = optax.apply_updates(state.params, depend_on_norm(updates, norm))
         after = TrainState(state.step + 1, project(params), batch_stats, opt_state)
+        if ema_decay:
+            average = optax.incremental_update(after.variables, state.average, 1.0 - ema_decay)
+            after = after.replace(average=average)
         if skip_non_finite:
             sound = jnp.isfinite(value) & jnp.isfinite(norm)
             after, metrics["skipped"] = skip_if_non_finite(sound, after, state), ~sound

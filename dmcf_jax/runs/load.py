@@ -19,6 +19,7 @@ from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.data_record import wide_range_of
 from dmcf_jax.runs.folder import read_json, restore_config
+from dmcf_jax.runs.summary import AVERAGED
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.runtime.paths import local_path
 
@@ -48,7 +49,8 @@ class TrainedModel:
     Attributes:
         config: the run's.
         model: the network.
-        variables: {'params': ..., 'batch_stats': ...}.
+        variables: {'params': ..., 'batch_stats': ...}; averages over the steps where the run
+            keeps them.
         step: of the checkpoint; 0 for an untrained network.
         chosen_by: how the checkpoint was chosen.
         wide_range: values of pictures of more than eight bits that become 0 and 255.
@@ -119,8 +121,9 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
             step, chosen_by = checkpoints.best_step(), _best_by(config)
         state = checkpoints.load(shapes, step)
     wide_range = wide_range_of(workdir)
+    chosen_by += f", {AVERAGED} weights" if built.averaged else ""
     step = int(state.step)
-    return TrainedModel(config, built.model, state.variables, step, chosen_by, wide_range)
+    return TrainedModel(config, built.model, state.evaluated, step, chosen_by, wide_range)
 
 
 def untrained(workdir: str | Path) -> TrainedModel:

@@ -28,7 +28,7 @@ def make_score(embed: Embedder) -> Score:
 
     def score(state: TrainState, store: ImageStore) -> dict[str, float]:
         # A copy: the next step overwrites the memory of this state, which it is given.
-        variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
+        variables = jax.tree.map(lambda leaf: leaf.copy(), state.evaluated)
         embeddings = embed(variables, store.images, store.modality)
         results = evaluate_protocols(protocols, embeddings, store)
         found = [result.trials[0].metrics for result in results]
