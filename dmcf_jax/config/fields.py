@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from dmcf_jax.data.augment import PAD_MODES
+from dmcf_jax.data.augment import PAD_MODES, VIEWS
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
@@ -116,6 +116,7 @@ FIELDS: dict[str, Check] = {
     "data.erase": number(0, 1),
     "data.erase_area": several(number(0, 1, above=True), count=2),
     "data.erase_fill": choice(*FILLS),
+    "data.views": choice(*VIEWS),
     "data.input": choice(*CHANNELS),
     "data.standardise": flag,
     "data.wide_range": choice(*CHOICES),

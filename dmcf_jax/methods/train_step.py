@@ -13,7 +13,7 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Bool
 
-from dmcf_jax.data.augment import Augmentation, augment
+from dmcf_jax.data.augment import Augmentation, augmented_pair
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.method import Context, Loss
 from dmcf_jax.methods.optimizer import depend_on_norm, global_norm
@@ -47,14 +47,16 @@ def make_train_step(
     """
 
     def loss_fn(params, state, batch, key):
-        visible, infrared = _augmented_pair(key, batch, augmentation)
+        visible, infrared = augmented_pair(key, batch.visible, batch.infrared, augmentation)
         variables = {"params": params, "batch_stats": state.batch_stats}
         own = jax.random.fold_in(key, _LOSS_STREAM)
         outputs, updated = model.apply(
             variables, visible, infrared, True, mutable=["batch_stats"], rngs={"dropout": own}
         )
-        # [2b]: rows are (visible, infrared) interleaved, so each label stands twice in a row.
-        labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)
+        # [2b]: rows are (visible, infrared) interleaved, so each label stands twice in a row;
+        # [3b] where each visible image has two views.
+        rows = 1 + len(visible) // len(infrared)
+        labels = jnp.stack([batch.labels] * rows, axis=1).reshape(-1)
         with jax.named_scope("losses"):
             total, scalars = loss(outputs, labels, Context(state.step, params, own))
         return total, (updated.get("batch_stats", {}), scalars)
@@ -98,12 +100,4 @@ def skip_if_non_finite(sound: Bool[Array, ""], after: TrainState, before: TrainS
 
     return jax.tree.map(
         choose, after, before, is_leaf=lambda part: isinstance(part, optax.ScaleByAdamState)
-    )
-
-
-def _augmented_pair(key, batch, augmentation):
-    visible_key, infrared_key = jax.random.split(key)
-    return (
-        augment(visible_key, batch.visible, "visible", augmentation),
-        augment(infrared_key, batch.infrared, "infrared", augmentation),
     )

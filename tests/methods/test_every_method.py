@@ -48,6 +48,8 @@ def data_dir(tmp_path_factory):
 def config_of(row, data_dir, **changes):
     config = regdb.get_config(row)
     small = SMALL if row in TRAINED else {"data.size": (40, 32), "train.summary_people": 0}
+    if row == "dmcf_strong":
+        small = small | {"model.stripes": (2,)}
     if row in ("mlapg", "xqda", "hcml"):
         small = small | {"fit.pca": 6}
     config.update_from_flattened_dict(small | {"data.data_dir": data_dir} | changes)

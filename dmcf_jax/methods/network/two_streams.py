@@ -121,12 +121,13 @@ class TwoStreams(nn.Module):
         return Head(size, self.identities, self.neck, self.softmax_scale, self.head, self.dropout)
 
     def __call__(
-        self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
+        self, visible: Float[Array, "v h w 3"], infrared: Float[Array, "b h w 3"], train: bool
     ) -> Outputs:
         """Return embeddings and logits of a batch of pairs, rows interleaved.
 
         Args:
-            visible: normalised visible images; row i shows the same person as `infrared` row i.
+            visible: normalised visible images; row i shows the same person as `infrared` row i,
+                or v = 2b: as row i // 2.
             infrared: normalised infrared images.
             train: use batch statistics and update the running ones.
         """
