@@ -199,7 +199,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.variant = ""  # name of the ablation, for reports
     config.seed = 0  # of weights, sampling and augmentation
     config.dtype = "float32"  # of activations: float32 or bfloat16; parameters stay float32
-    config.init_from = ""  # workdir or exported weights of dmcf_jax to start from; "" for none
+    # Workdir, export or hf://owner/name of dmcf_jax to start from; "" for none.
+    config.init_from = ""
 
     config.method = ConfigDict()
     config.method.name = "dmcf"  # of dmcf_jax.methods.METHODS; each reads its own fields below
@@ -338,6 +339,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # People of the training data whose rank-1 is reported at the end, and as many held-out ones
     # where there are any; 0 for none.
     train.summary_people = 100
+    train.tracker = ""  # beside TensorBoard: "wandb" or "mlflow", each an extra of that name
 
     config.evaluation = evaluation = ConfigDict()
     evaluation.batch_size = 64  # images embedded at once

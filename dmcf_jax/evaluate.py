@@ -20,6 +20,7 @@ from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocol
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
+from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.data_record import (
     metadata_of,
@@ -34,12 +35,15 @@ from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log, progress
 from dmcf_jax.runtime.files import write_atomically
 from dmcf_jax.runtime.paths import local_path
+from dmcf_jax.training.start import is_packaged, packaged_model
+from dmcf_jax.weights.synthetic import DATA as PACKAGED_DATA
 
 
 def evaluate(
     workdir: str | Path,
     protocol_names: Sequence[str] = (),
     *,
+    out: str | Path | None = None,
     step: int | None = None,
     best: bool = False,
     permutations_path: str | None = None,
@@ -55,8 +59,11 @@ def evaluate(
     CMC curve as CSV and figure.
 
     Args:
+        workdir: of the run; or a model that is no run: a folder of `dmcf export --format=hub`,
+            hf://owner/name, or 'synthetic'. Results of such a model are written to `out` only.
         protocol_names: see `list_protocols`; by default the usual ones of the run's data set,
             'all' for every one of it.
+        out: folder for the results instead of the run's.
         step, best: which checkpoint, see `load_trained`.
         permutations_path: `rand_perm_cam.mat`, if it is not in the data set's `exp` folder.
         flip: average over mirror images; None takes the config's setting.
@@ -68,7 +75,7 @@ def evaluate(
         UserError: for an unknown protocol, one of another data set, a missing file or run, or data
             that have changed since the run was trained.
     """
-    trained = load_trained(workdir, step, best)
+    trained, known = _load(workdir, step, best)
     trained = dataclasses.replace(trained, config=data.apply(trained.config))
     protocols = choose_protocols(trained.config.data.name, protocol_names)
     metadata = dataset_metadata(trained)
@@ -76,7 +83,8 @@ def evaluate(
     if any(protocol.needs_permutations for protocol in protocols):
         permutations = find_permutations(metadata["source"], permutations_path)
     store = load_split(trained.config, ("test",), trained.wide_range)
-    other = _compare_data(workdir, metadata, store, data.given)
+    chosen = data.given or known is PACKAGED_DATA
+    other = _compare_data(workdir, known, metadata, store.identity.tolist(), chosen)
     embeddings = embed_split(trained, store, flip)
     results = score(
         trained,
@@ -92,10 +100,11 @@ def evaluate(
     )
     if hosts.is_first():
         for result in results:
-            log(f"wrote {write_report(result, _folder_of(result, local_path(workdir)))[0]}")
+            if folder := _folder_of(result, workdir, out):
+                log(f"wrote {write_report(result, folder)[0]}")
         for note in dict.fromkeys(note for result in results for note in result["notes"]):
             log(f"NOTE: {note}")
-        for line in summary_lines(read_summary(workdir)):
+        for line in summary_lines(read_summary(workdir) if _is_run(workdir) else None):
             log(f"training: {line}")
         if html:
             lists = [nearest(p, embeddings, store, permutations=permutations) for p in protocols]
@@ -103,30 +112,56 @@ def evaluate(
     return results
 
 
-def _folder_of(result: Mapping[str, Any], workdir: Path) -> Path:
+def _is_run(source: str | Path) -> bool:
+    return not is_shared_source(source) and not is_packaged(source)
+
+
+def _load(
+    source: str | Path, step: int | None, best: bool
+) -> tuple[TrainedModel, Mapping[str, Any] | None]:
+    """Return a model and what it knows of the data that it was trained with."""
+    if is_shared_source(source):
+        shared = open_shared(source, step, best)
+        return shared.trained, shared.metrics["trained_on"]
+    if is_packaged(source):
+        refuse_checkpoint(source, step, best)
+        return packaged_model(), PACKAGED_DATA
+    return load_trained(source, step, best), read_record(source)
+
+
+def _folder_of(
+    result: Mapping[str, Any], source: str | Path, out: str | Path | None
+) -> Path | None:
     """Return where a result is written: one of other data leaves the run's own as it is."""
-    data, folder = result["data"], workdir / "evaluation"
+    if out or not _is_run(source):
+        return Path(out) if out else None
+    data, folder = result["data"], local_path(source) / "evaluation"
     if "trained_on" not in data:
         return folder
     return folder / f"on_{data['dataset']}_{data['source_sha256'][:12]}"
 
 
 def _compare_data(
-    workdir: str | Path, metadata: dict[str, Any], store: ImageStore, chosen: bool
+    source: str | Path,
+    known: Mapping[str, Any] | None,
+    metadata: dict[str, Any],
+    people: Sequence[int],
+    chosen: bool,
 ) -> dict[str, Any]:
     """Return what a result says of data that are not those the run was trained with.
 
     Args:
+        people: identities of the test images.
         chosen: other data were asked for; otherwise changed data are refused.
     """
-    workdir, people = local_path(workdir), store.identity.tolist()
     if not chosen:
-        refuse_changed_test(workdir, metadata, people)
+        refuse_changed_test(source, known, metadata, people)
         return {}
-    known = read_record(workdir)
     if known is None or known["records_sha256"] == metadata["records_sha256"]:
         return {}
     said = {name: known[name] for name in ("dataset", "trial", "records_sha256")}
+    if "classes" not in known:  # a model that does not name its people
+        return {"trained_on": said}
     both = trained_and_tested(known, metadata, people)
     if both and known["dataset"] == metadata["dataset"]:
         log(f"NOTE: {len(both)} tested people have the names of people that were trained on.")

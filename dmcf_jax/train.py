@@ -41,7 +41,7 @@ from dmcf_jax.training.compile_step import lower_step
 from dmcf_jax.training.fit import fit_metric
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
-from dmcf_jax.training.summary import make_health, summarise
+from dmcf_jax.training.summary import make_health, sample_people, summarise
 from dmcf_jax.training.validation import Score, make_score, validation_images
 
 
@@ -152,8 +152,27 @@ def _train(
     loop = Loop(run, compiled, keys, validate_on, health.observe, fit, on_step)
     state = loop.run(state, batch, batches)
     if int(state.step) == config.train.steps:
-        summarise(run, state, health, _people(config, images, unseen), score)
+        groups = _people(config, images, unseen)
+        summarise(run, state, health, groups, score)
+        _show_pictures(run, state, embed, groups)
     return state
+
+
+def _show_pictures(
+    run: Run, state: TrainState, embed: Embedder, groups: dict[str, ImageStore]
+) -> None:
+    """Show how a finished run went and whom it finds: of people that were not trained on, if any.
+
+    Nothing is drawn where `train.summary_people` is 0.
+    """
+    *_, store = [None, *sample_people(run.config, groups).values()]
+    if store is None:
+        return
+    embeddings = embed(state.evaluated, store.images, store.modality)
+    if hosts.is_first() and embeddings.any(axis=1).all():  # lengths of 0 have no cosine
+        from dmcf_jax.reports.training_pictures import training_pictures  # loads matplotlib
+
+        run.show(training_pictures(run.workdir, embeddings, store), int(state.step))
 
 
 def _fit_only(

@@ -30,6 +30,7 @@ VERBS = (
     "search",
     "export",
     "figures",
+    "compare",
     "experiments",
     "benchmark",
 )
@@ -82,11 +83,21 @@ def run_verb(verb: str) -> None:
 
 def run(main: Callable[[], None]) -> None:
     """Parse the flags and call `main`; a user's mistake ends in a sentence and status 2."""
+    _prepare()
+    app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse_flags)
+
+
+def run_with_words(main: Callable[[list[str]], None]) -> None:
+    """Do as `run`, and give `main` the words of the command that are no flags."""
+    _prepare()
+    app.run(exit_gracefully(lambda words: _quietly(lambda: main(words[1:]))), flags_parser=_parse)
+
+
+def _prepare() -> None:
     _refuse_windows()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
             stream.reconfigure(errors="backslashreplace")
-    app.run(exit_gracefully(lambda _: _quietly(main)), flags_parser=_parse)
 
 
 def host_flags(saves_on_sigterm: bool = False) -> Callable[[], contextlib.AbstractContextManager]:
@@ -148,6 +159,11 @@ def _parse(arguments: list[str]) -> list[str]:
         _refuse(str(error))
     except MISTAKES as error:
         _refuse(sentence(error))
+    return rest
+
+
+def _parse_flags(arguments: list[str]) -> list[str]:
+    rest = _parse(arguments)
     if len(rest) > 1:
         _refuse(f"unexpected words {rest[1:]}; flags are written --name=value")
     return rest

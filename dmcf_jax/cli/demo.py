@@ -1,4 +1,4 @@
-"""Render synthetic people, train on them, evaluate, and draw the results.
+"""Render synthetic people, train on them, evaluate, and show the results on one page.
 
 dmcf demo
 dmcf demo --short --folder=/tmp/demo
@@ -14,13 +14,17 @@ from dmcf_jax.cli import app
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+    from dmcf_jax.data.image_store import ImageStore
     from dmcf_jax.evaluation.protocols import Protocol
+    from dmcf_jax.reports.html.demo_page import DemoSearch
     from dmcf_jax.runs.load import TrainedModel
 
 _FOLDER = flags.DEFINE_string("folder", "runs/demo", "Folder for data, run and figures")
 _EXPECT = flags.DEFINE_string("expect", None, "Stored results that these must agree with")
 _RECORD = flags.DEFINE_string("record", None, "File to store the results in")
 _SHORT = flags.DEFINE_bool("short", False, "Few people and steps: shows that everything works")
+
+SEARCHED, QUERIES = 30, 5  # test people whose visible pictures are searched, and who are queried
 
 
 def main() -> None:
@@ -39,22 +43,27 @@ def main() -> None:
 def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     """Run the demo under `folder` and return the trained network's results.
 
-    A second call keeps data and training and repeats only evaluation and figures.
+    A second call keeps data and training and repeats only evaluation and page.
 
     Args:
         identities: synthetic people; half of them are trained on, half tested.
     """
     from dmcf_jax.config.build import load_split
     from dmcf_jax.data.datasets import DATASETS
-    from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic
+    from dmcf_jax.data.records.prepare_synthetic import prepare_synthetic, synthetic_source
     from dmcf_jax.evaluate import embed_split, score
+    from dmcf_jax.evaluation.nearest import nearest
     from dmcf_jax.evaluation.protocols import find_protocol
+    from dmcf_jax.reports.compared_runs import as_markdown
+    from dmcf_jax.reports.html.demo_page import demo_page
     from dmcf_jax.reports.write import write_report
+    from dmcf_jax.runs.metrics_log import read_metrics
     from dmcf_jax.runs.summary import read_summary, summary_lines
     from dmcf_jax.runtime.console import log, log_time
+    from dmcf_jax.runtime.files import write_atomically
     from dmcf_jax.train import train
 
-    config.data.data_dir = str(folder / f"data_{identities}")
+    data_dir = config.data.data_dir = str(folder / f"data_{identities}")
     with log_time(f"rendering and preparing {identities} synthetic people"):
         prepare_synthetic("regdb", identities, config.seed, config.data.data_dir, trial="1")
     workdir = folder / "run"
@@ -69,10 +78,17 @@ def run_demo(config: "ConfigDict", folder: Path, identities: int) -> list[dict]:
     for result in results:
         write_report(result, workdir / "evaluation")
     scores["HOG, which learns nothing"] = _hog_scores(config, protocols)
-    _draw(config, embeddings, store, workdir)
-    print(comparison_table(scores, chance_rank_1(results[0])))
-    for line in summary_lines(read_summary(workdir)):
+    cells = comparison_table(scores, chance_rank_1(results[0]))
+    training = summary_lines(read_summary(workdir))
+    lists = [nearest(protocol, embeddings, store) for protocol in protocols]
+    search = _search(store, synthetic_source("regdb", identities, config.seed, data_dir), folder)
+    metrics = read_metrics(workdir / "metrics.jsonl")
+    page = demo_page(cells, training, metrics, results, lists, store, search)
+    write_atomically(folder / "index.html", page)
+    print(as_markdown(cells), end="")
+    for line in training:
         log(f"training: {line}")
+    log(f"All of it on one page: {folder / 'index.html'}")
     return results
 
 
@@ -112,28 +128,32 @@ def _hog_scores(config: "ConfigDict", protocols: "list[Protocol]") -> list[dict]
     return [result_as_dict(result, step=0, chosen_by="HOG") for result in results]
 
 
-def _draw(config, embeddings, store, workdir):
-    """Draw a ranked list of each modality and the training curves, and log their paths."""
-    from dmcf_jax.config.validate import weighting_start
-    from dmcf_jax.modality import MODALITIES
-    from dmcf_jax.reports.figures.plotting import png_files
-    from dmcf_jax.reports.figures.ranked_lists import ranked_lists
-    from dmcf_jax.reports.figures.training_curves import training_curves
-    from dmcf_jax.runs.metrics_log import read_metrics
-    from dmcf_jax.runtime.console import log
+def _search(store: "ImageStore", source: Path, folder: Path) -> "DemoSearch":
+    """Search some test people's infrared pictures among their visible ones, as files."""
+    from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
+    from dmcf_jax.reports.html.demo_page import DemoSearch
+    from dmcf_jax.runtime.files import write_atomically
+    from dmcf_jax.search import SearchOptions, run_search
 
-    drawn = [
-        path
-        for query in range(len(MODALITIES))
-        for path in ranked_lists(embeddings, store, query, workdir)
-    ]
-    lines = read_metrics(workdir / "metrics.jsonl")
-    drawn += training_curves(lines, weighting_start(config), workdir)
-    log("\n".join(["Look at:", *(f"  {path}" for path in png_files(drawn))]))
+    people = store.people_in_both()[:SEARCHED]
+    files = {}
+    for modality, persons in ((VISIBLE, people), (INFRARED, people[:QUERIES])):
+        name = MODALITIES[modality]
+        lines = ["path,identity,modality"]
+        for person in persons:
+            rows = (store.identity == person) & (store.modality == modality)
+            chosen = store.path[rows] if modality == VISIBLE else store.path[rows][:1]
+            lines += [f"{source.name}/{path},{person},{name}" for path in chosen]
+        files[name] = source.parent / f"{source.name}_{name}.csv"
+        write_atomically(files[name], "\n".join(lines) + "\n")
+    gallery, queries = (str(file) for file in files.values())
+    return DemoSearch(
+        run_search(SearchOptions(str(folder / "run"), gallery, queries)), source.parent
+    )
 
 
-def comparison_table(scores: dict[str, list[dict]], chance: float) -> str:
-    """Return a Markdown table of all matchers beside chance, in percent.
+def comparison_table(scores: dict[str, list[dict]], chance: float) -> list[list[str]]:
+    """Return header and rows of all matchers beside chance, in percent.
 
     Args:
         scores: results by matcher, one for each protocol in the same order.
@@ -150,9 +170,7 @@ def comparison_table(scores: dict[str, list[dict]], chance: float) -> str:
         for name, results in scores.items()
     }
     rows["chance"] = [f"{100 * chance:.2f}", ""] * len(protocols)
-    lines = [["matcher, %", *header], [":--", *["--:"] * len(header)]]
-    lines += [[name, *cells] for name, cells in rows.items()]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return [["matcher, %", *header], *([name, *cells] for name, cells in rows.items())]
 
 
 def chance_rank_1(result: dict) -> float:

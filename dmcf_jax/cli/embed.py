@@ -8,7 +8,9 @@ from absl import flags
 
 from dmcf_jax.cli import app
 
-_MODEL = flags.DEFINE_string("model", None, "A run's folder, or an exported file", required=True)
+_MODEL = flags.DEFINE_string(
+    "model", None, "A run's folder, an exported one, or hf://owner/name", required=True
+)
 _IMAGES = flags.DEFINE_string("images", None, "A folder, a CSV file or a picture", required=True)
 _MODALITY = flags.DEFINE_string(
     "modality", None, "visible or infrared; a CSV file may have a column of it"

@@ -4,6 +4,7 @@ dmcf evaluate --workdir=runs/regdb_1
 dmcf evaluate --workdir=runs/regdb_1 --html=report.html
 dmcf evaluate --workdir=runs/regdb_1 --data=own --data_dir=DIR
 dmcf evaluate --workdir=runs/regdb_1 --expect=recorded.json
+dmcf evaluate --model=hf://owner/name --data_dir=DIR --out=results
 dmcf evaluate --list_protocols
 dmcf evaluate --pool=runs/regdb_1,runs/regdb_2 --out=runs/regdb
 """
@@ -13,6 +14,9 @@ from absl import flags
 from dmcf_jax.cli import app
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run")
+_MODEL = flags.DEFINE_string(
+    "model", None, "A model that is no run: a folder of --format=hub, hf://owner/name, synthetic"
+)
 _PROTOCOL = flags.DEFINE_list("protocol", [], "Names, or all; by default those that papers report")
 _LIST = flags.DEFINE_bool("list_protocols", False, "List the protocols and stop")
 _STEP = flags.DEFINE_integer("step", None, "Checkpoint; by default the last")
@@ -31,7 +35,7 @@ _TOLERANCE = flags.DEFINE_float(
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of prepared data; by default the run's")
 _DATA = flags.DEFINE_string("data", None, "Data set to test on; by default the run's")
 _TRIAL = flags.DEFINE_integer("trial", None, "Its split; by default the run's")
-_OUT = flags.DEFINE_string("out", None, "Folder for pooled results")
+_OUT = flags.DEFINE_string("out", None, "Folder for pooled results and those of --model")
 _joined_hosts = app.host_flags()
 
 
@@ -46,15 +50,20 @@ def main() -> None:
     from dmcf_jax.evaluate import compare, evaluate, pool, show
     from dmcf_jax.runs.other_data import DataChoice
 
+    named = [f"--{flag.name}" for flag in (_WORKDIR, _MODEL, _POOL) if flag.value]
+    if len(named) > 1:
+        raise UserError(f"name one of {', '.join(named)}", about=named[-1])
+    source = _WORKDIR.value or _MODEL.value
     if _POOL.value and _OUT.value:
         results = pool(_POOL.value, _PROTOCOL.value, Path(_OUT.value))
         show(results)
         compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)
-    elif _WORKDIR.value:
+    elif source:
         with _joined_hosts():
             results = evaluate(
-                _WORKDIR.value,
+                source,
                 _PROTOCOL.value,
+                out=_OUT.value,
                 step=_STEP.value,
                 best=_BEST.value,
                 permutations_path=_PERMUTATIONS.value,
@@ -67,7 +76,7 @@ def main() -> None:
             show(results)
             compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)
     else:
-        text = "name --workdir, or --pool together with --out, or --list_protocols"
+        text = "name --workdir or --model, or --pool together with --out, or --list_protocols"
         raise UserError(text, about="--workdir")
 
 

@@ -10,7 +10,9 @@ from dmcf_jax.cli import app
 
 _MODALITIES = "visible or infrared; a CSV file may have a column of it"
 
-flags.DEFINE_string("model", None, "A run's folder, or an exported file", required=True)
+flags.DEFINE_string(
+    "model", None, "A run's folder, an exported one, or hf://owner/name", required=True
+)
 flags.DEFINE_string(
     "gallery", None, "Embeddings of dmcf embed, or pictures; several as A,B", required=True
 )

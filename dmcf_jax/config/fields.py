@@ -182,6 +182,7 @@ FIELDS: dict[str, Check] = {
     "train.held_out": number(0, 0.9),
     "train.keep_best": choice("", "mAP", "rank-1"),
     "train.summary_people": whole(0),
+    "train.tracker": choice("", "wandb", "mlflow"),
     "evaluation.batch_size": whole(1, 65536),
     "evaluation.flip": flag,
 }

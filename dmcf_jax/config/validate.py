@@ -27,6 +27,7 @@ OPERATIONAL = (
     "train.log_every",
     "train.skip_non_finite",
     "train.summary_people",
+    "train.tracker",
     "evaluation",
 )
 

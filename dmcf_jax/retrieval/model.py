@@ -1,4 +1,4 @@
-"""A trained model ready for use, from a run's folder or an exported file.
+"""A trained model ready for use: a run, an exported file, a shared folder, or one of the hub.
 
 model = load_model("runs/own")
 queries = model.embed(["night/1.jpg", "night/2.jpg"], "infrared")
@@ -24,6 +24,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
@@ -31,7 +32,7 @@ from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
 from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 from dmcf_jax.runtime.paths import local_path
 from dmcf_jax.runtime.threads import map_in_threads
-from dmcf_jax.training.start import packaged_model
+from dmcf_jax.training.start import is_packaged, packaged_model
 from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 Picture = str | Path | np.ndarray | Image.Image
@@ -189,26 +190,31 @@ def check_modality(modality: str) -> None:
 
 
 def load_model(source: str | Path, step: int | None = None, best: bool = False) -> FeatureExtractor:
-    """Return the model in a run's folder, in an exported file, or in the package.
+    """Return the model in a run's folder, in an exported file, on the hub, or in the package.
 
     Args:
-        source: the folder of a run, a file of `dmcf export --format=stablehlo`, or 'synthetic'
-            for the small network that comes with the package (docs/synthetic.md).
+        source: the folder of a run, a file of `dmcf export --format=stablehlo`, a folder of
+            `--format=hub`, hf://owner/name or hf://owner/name@revision, which is downloaded, or
+            'synthetic' for the small network that comes with the package (docs/synthetic.md).
         step, best: which checkpoint of a run, see `load_trained`.
 
     Raises:
-        UserError: there is no model.
+        UserError: there is no model, or it is damaged.
     """
+    if is_shared_source(source):
+        return model_of(open_shared(source, step, best).trained, str(source))
     path = local_path(source, "--model")
-    if str(source) == PACKAGED and not path.exists():
+    if not path.is_dir():
+        refuse_checkpoint(source, step, best)
+    if is_packaged(source):
         return model_of(packaged_model(), PACKAGED)
     if path.is_dir():
         return model_of(load_trained(path, step, best), str(source))
     if not zipfile.is_zipfile(path):
         kind = "is no exported model" if path.exists() else "does not exist"
         raise UserError(
-            f"--model={source} {kind}; give the --workdir of a run, a file that dmcf "
-            f"export --format=stablehlo wrote, or {PACKAGED}",
+            f"--model={source} {kind}; give the --workdir of a run, what dmcf export "
+            f"--format=stablehlo or --format=hub wrote, hf://owner/name, or {PACKAGED}",
             about="--model",
         )
     return _exported(path)

@@ -1,7 +1,8 @@
 """What a run knows of its data: data.json in its folder.
 
-It holds the SHA-256 of the records of every split, the names of the people that the classes stand
-for, the values of pictures that became 0 and 255, and the version that wrote it.
+It holds the SHA-256 of the records of every split, whether they show synthetic people, the names of
+the people that the classes stand for, the values of pictures that became 0 and 255, and the version
+that wrote it.
 """
 
 import json
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 from dmcf_jax import __version__
 from dmcf_jax.config.build import resolved_wide_range
 from dmcf_jax.data.datasets import DATASETS
-from dmcf_jax.data.records.prepared import read_metadata
+from dmcf_jax.data.records.prepared import is_synthetic, read_metadata
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.runs.folder import read_json
@@ -47,6 +48,7 @@ def describe(config: ConfigDict, classes: Sequence[int]) -> dict[str, Any]:
         "dataset": config.data.name,
         "trial": DATASETS[config.data.name].trial(config.data.trial),
         "official": metadata["official"],
+        "synthetic": is_synthetic(metadata),
         "records_sha256": metadata["records_sha256"],
         "classes": names_of(classes, metadata),
         "wide_range": resolved_wide_range(config),
@@ -102,10 +104,17 @@ def refuse_other_data(workdir: Path, record: Mapping[str, Any], splits: Iterable
         )
 
 
-def refuse_changed_test(workdir: Path, metadata: Mapping[str, Any], people: Iterable[int]) -> None:
+def refuse_changed_test(
+    source: str | Path,
+    known: Mapping[str, Any] | None,
+    metadata: Mapping[str, Any],
+    people: Iterable[int],
+) -> None:
     """Compare the test data of an evaluation that names no other data with the run's.
 
     Args:
+        source: of the model, for the message.
+        known: of its data, see `read_record`.
         metadata: of the data now.
         people: identities of the test images.
 
@@ -113,7 +122,6 @@ def refuse_changed_test(workdir: Path, metadata: Mapping[str, Any], people: Iter
         UserError: the records are others than when the run was trained, or people are tested
             that it was trained on; with both sides named.
     """
-    known = read_record(workdir)
     if known is None:
         return
     problems = []
@@ -126,7 +134,7 @@ def refuse_changed_test(workdir: Path, metadata: Mapping[str, Any], people: Iter
         problems.append(Problem("classes", f"trained on and tested on: {_named(both)}"))
     if problems:
         raise UserError.listing(
-            f"the data of {workdir} are not those that it was trained with:",
+            f"the data of {source} are not those that it was trained with:",
             problems,
             "Restore them, or name the data to test on: --data_dir=DIR, with --data and --trial "
             "where those differ. The result then says that it is of other data.",
@@ -136,8 +144,11 @@ def refuse_changed_test(workdir: Path, metadata: Mapping[str, Any], people: Iter
 def trained_and_tested(
     known: Mapping[str, Any], metadata: Mapping[str, Any], people: Iterable[int]
 ) -> list[str]:
-    """Return the names of tested people that are among a run's classes."""
-    return sorted(set(known["classes"]) & set(names_of(set(people), metadata)))
+    """Return the names of tested people that are among a run's classes.
+
+    A shared model does not name its people; it has none in common with any.
+    """
+    return sorted(set(known.get("classes", ())) & set(names_of(set(people), metadata)))
 
 
 def _named(people: Sequence[str]) -> str:

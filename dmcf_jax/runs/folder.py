@@ -206,8 +206,13 @@ def read_json(path: Path) -> Any:
 
 def restore_config(workdir: Path) -> ConfigDict:
     """Return the config of the run in `workdir`, nested and with tuples as it was written."""
+    return nested_config(read_config(workdir))
+
+
+def nested_config(fields: Mapping[str, Any]) -> ConfigDict:
+    """Return a config from fields by dotted name; lists become tuples."""
     config = ConfigDict()
-    for field, value in read_config(workdir).items():
+    for field, value in fields.items():
         *groups, name = field.split(".")
         branch = config
         for group in groups:

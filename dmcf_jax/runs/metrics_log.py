@@ -1,4 +1,4 @@
-"""Scalars of a run: `metrics.jsonl`, one object a line, and TensorBoard event files."""
+"""Scalars of a run: `metrics.jsonl`, one object a line, TensorBoard's files and a tracker."""
 
 import contextlib
 import json
@@ -9,7 +9,10 @@ import socket
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
+from dmcf_jax.runs.trackers import Tracker
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.files import write_atomically
 
@@ -17,9 +20,11 @@ LEVELS = tuple(LEVEL_OF_STAGE.values())
 SECONDS_BETWEEN_FLUSHES = 15  # of TensorBoard's file: each waits for the disk
 
 
-def open_metrics(workdir: Path, start: int, name: str = "metrics") -> "MetricWriter | NoWriter":
+def open_metrics(
+    workdir: Path, start: int, name: str, tracker: Tracker
+) -> "MetricWriter | NoWriter":
     """Return the writer of a run: of several processes the first writes for all."""
-    return MetricWriter(workdir, start, name) if hosts.is_first() else NoWriter()
+    return MetricWriter(workdir, start, name, tracker) if hosts.is_first() else NoWriter()
 
 
 class NoWriter:
@@ -35,8 +40,15 @@ class NoWriter:
 class MetricWriter:
     """Writes one line for each logged step, after removing the steps that a resume will repeat."""
 
-    def __init__(self, workdir: Path, start: int, name: str = "metrics"):
+    def __init__(
+        self,
+        workdir: Path,
+        start: int,
+        name: str = "metrics",
+        tracker: Tracker | None = None,
+    ):
         """Open `<name>.jsonl` and the event files of a run that resumes at step `start`."""
+        self._name, self._tracker = name, tracker or Tracker()
         path = workdir / f"{name}.jsonl"
         keep_lines_until(path, start)
         self._file = open(path, "a")
@@ -53,6 +65,7 @@ class MetricWriter:
         self._file.write(json.dumps({"step": step, **plain}) + "\n")
         self._file.flush()
         self._tensorboard.write(step, ordered)
+        self._tracker.write(self._name, step, ordered)
 
     def close(self) -> None:
         """Close both files; `write` has reported what could not be written."""
@@ -89,6 +102,16 @@ class TensorBoardFile:
             self._add(step, summary=scalar(name, value))
         if time.monotonic() - self._flushed > SECONDS_BETWEEN_FLUSHES:
             self._flush()
+
+    def picture(self, name: str, step: int, file: Path) -> None:
+        """Write a PNG file, which shows under 'Images'."""
+        from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
+
+        with Image.open(file) as image:
+            width, height = image.size
+        shown = Summary.Image(width=width, height=height, colorspace=3)
+        shown.encoded_image_string = file.read_bytes()
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=shown)]))
 
     def _add(self, step, **what):
         from tensorboardX.proto.event_pb2 import Event  # pyright: ignore

@@ -11,7 +11,8 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.errors import UserError
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.folder import lock_run
-from dmcf_jax.runs.metrics_log import MetricWriter, NoWriter, open_metrics
+from dmcf_jax.runs.metrics_log import MetricWriter, NoWriter, TensorBoardFile, open_metrics
+from dmcf_jax.runs.trackers import Tracker, check_tracker, open_tracker
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.signals import Interruption
@@ -31,8 +32,14 @@ class Run:
     """
 
     def __init__(self, workdir: Path, config: ConfigDict, interruption: Interruption):
-        """Touch nothing yet."""
+        """Touch nothing yet.
+
+        Raises:
+            UserError: the package of the tracker is missing.
+        """
+        check_tracker(config.train.tracker)
         self.config, self.workdir, self.interruption = config, workdir, interruption
+        self._tracker: Tracker | None = None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -83,7 +90,25 @@ class Run:
 
     def open_log(self, name: str) -> MetricWriter | NoWriter:
         """Return the writer of `<name>.jsonl`, without what a resume will write again."""
-        return open_metrics(self.workdir, self.start, name)
+        tracker = self._track() if hosts.is_first() else Tracker()
+        return open_metrics(self.workdir, self.start, name, tracker)
+
+    def show(self, pictures: Mapping[str, Path], step: int) -> None:
+        """Show PNG files, by name, in TensorBoard and the tracker; call it in one process only."""
+        board, tracker = TensorBoardFile(self.workdir / "tensorboard/pictures", step), self._track()
+        with contextlib.closing(board):
+            for name, file in pictures.items():
+                board.picture(name, step, file)
+                tracker.picture(name, step, file)
+
+    def _track(self) -> Tracker:
+        """Return the tracker, which is opened where it is first used and closed with the run."""
+        if self._tracker is None:
+            self._tracker = open_tracker(
+                self.config.train.tracker, self.workdir, flatten(self.config)
+            )
+            self._stack.callback(self._tracker.close)
+        return self._tracker
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The weights of another run, or of its export, as the start of a new run."""
+"""The weights of another run, of its export or of a shared model, as the start of a new run."""
 
 import re
 import zipfile
@@ -8,6 +8,8 @@ from pathlib import Path
 import jax
 
 from dmcf_jax.errors import UserError
+from dmcf_jax.export.hub.metrics import people_digest
+from dmcf_jax.export.hub.read import is_shared_source, open_shared
 from dmcf_jax.export.stablehlo import read_exported_weights
 from dmcf_jax.export.torch import read_export
 from dmcf_jax.models.tree_paths import leaves_by_path, tree_of
@@ -26,8 +28,9 @@ def start_from(
 
     Args:
         shapes: variables of the new network, or their shapes.
-        path: a workdir of `dmcf train` (its latest checkpoint is taken), or what `dmcf export`
-            wrote: the folder of --format=torch or the file of --format=stablehlo.
+        path: a workdir of `dmcf train` (its latest checkpoint is taken), what `dmcf export`
+            wrote (the folder of --format=torch or --format=hub, the file of --format=stablehlo),
+            or hf://owner/name.
         classes: names of the new network's people; None where they are not known.
 
     Returns:
@@ -37,10 +40,9 @@ def start_from(
     Raises:
         UserError: if `path` is neither, or naming every variable that does not fit.
     """
-    path = local_path(path, "init_from")
-    named = leaves_by_path(_read(path))
-    known = read_record(path) if path.is_dir() else None
-    others = classes is not None and known is not None and known["classes"] != list(classes)
+    variables, people = _open(path)
+    named = leaves_by_path(variables)
+    others = None not in (classes, people) and people_digest(classes or ()) != people
     expected = {name: leaf.shape for name, leaf in leaves_by_path(shapes).items()}
     dropped = {
         name: value
@@ -74,7 +76,18 @@ def overlay(variables: dict, given: dict) -> dict:
     }
 
 
-def _read(path):
+def _open(source: str | Path) -> tuple[dict, str | None]:
+    """Return the variables of a model, and the digest of its people's names where it is known."""
+    if is_shared_source(source):
+        shared = open_shared(source)
+        people = (shared.metrics["trained_on"] or {}).get("people_sha256")
+        return jax.device_get(shared.trained.variables), people
+    path = local_path(source, "init_from")
+    known = read_record(path) if path.is_dir() else None
+    return _read(path), people_digest(known["classes"]) if known else None
+
+
+def _read(path: Path) -> dict:
     if (path / "config.json").exists():
         trained = load_trained(path)
         return jax.device_get(trained.variables)

@@ -1,6 +1,7 @@
 """The state that a run starts from: its latest checkpoint, given weights, or random numbers."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import jax
 from jax.sharding import Mesh
@@ -57,6 +58,11 @@ def start_variables(config: ConfigDict, built: Built) -> dict:
     """Return the variables that a new run starts from: given weights, the rest random."""
     given = _given_weights(config, built, built.variable_shapes())
     return overlay(built.random_variables(config.seed), given)
+
+
+def is_packaged(source: str | Path) -> bool:
+    """Return whether a model's name means the weights in the package: no folder is called so."""
+    return str(source) == synthetic.NAME and not Path(source).exists()
 
 
 def packaged_model() -> TrainedModel:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import safetensors.numpy
@@ -11,9 +10,9 @@ from safetensors import SafetensorError
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.files import atomic_path
+from dmcf_jax.weights.hub import fetch_file, is_address
 from dmcf_jax.weights.torch_pickle import read_torch_file
 
-HUB = "hf://"
 _HUB_FILE = "model.safetensors"
 
 
@@ -27,7 +26,7 @@ def read_weights(path: str | Path) -> dict[str, Float[np.ndarray, "..."]]:
     Raises:
         UserError: it is missing, damaged or not a file of weights.
     """
-    local = _fetch(str(path)) if str(path).startswith(HUB) else Path(path)
+    local = fetch_file(str(path), _HUB_FILE) if is_address(str(path)) else Path(path)
     if not local.is_file():
         raise UserError(
             f"there is no file {path}. Name a ResNet-50 of torchvision or timm (.pth or "
@@ -47,42 +46,6 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
             f"{path} cannot be read as safetensors ({error}). Download or write it again.",
             about=str(path),
         ) from None
-
-
-def _fetch(address: str) -> Path:
-    """Return the path of the hub's file in the local cache; download it if it is not there."""
-    repository = address.removeprefix(HUB).strip("/")
-    if repository.count("/") != 1:
-        raise UserError(f"{address} is no repository; expected {HUB}owner/name", about=address)
-    try:
-        import huggingface_hub  # optional
-        import huggingface_hub.errors
-    except ImportError:
-        raise UserError(
-            f"{address} needs huggingface_hub: pip install huggingface_hub, or name a file.",
-            about=address,
-        ) from None
-    try:
-        return Path(huggingface_hub.hf_hub_download(repository, _HUB_FILE))
-    # Its errors have many unrelated classes (HTTP, cache, validation).
-    except Exception as error:
-        reason = _hub_reason(huggingface_hub.errors, error)
-        message = f"{address} cannot be fetched: {reason}. Or name a file."
-        raise UserError(message, about=address) from None
-
-
-def _hub_reason(errors: ModuleType, error: Exception) -> str:
-    """Return what went wrong and what to do; subclasses come before their base classes."""
-    reasons = {
-        errors.GatedRepoError: "its owner asks for a login; run: hf auth login",
-        errors.RepositoryNotFoundError: "the hub shows no such repository; check the name, or "
-        "run: hf auth login, if it is private",
-        errors.LocalEntryNotFoundError: "the hub cannot be reached and it was not fetched "
-        "before; check the network",
-        errors.EntryNotFoundError: f"the repository has no {_HUB_FILE}; choose another",
-    }
-    message = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-    return next((text for kind, text in reasons.items() if isinstance(error, kind)), message)
 
 
 def write_safetensors(

@@ -16,6 +16,8 @@ from dmcf_jax.weights.torch_names import from_torch
 
 NAME = "synthetic"  # what `model.pretrained` calls them
 FILE = Path(__file__).with_name("synthetic.safetensors")
+# What they were trained on, as a run's data.json says it.
+DATA = {"dataset": "4,000 synthetic people of seed 1000", "trial": None, "records_sha256": {}}
 # Fields without which the numbers mean nothing: the network's shape and what it looks at.
 NEEDED = (
     "model.stage_sizes",

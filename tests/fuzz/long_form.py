@@ -17,13 +17,14 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 def kinds() -> dict:
     """Return share of the cases, strategy and check of each kind."""
-    from fuzz import config_cases, feature_cases, own_cases, tree_cases
+    from fuzz import config_cases, feature_cases, own_cases, shared_cases, tree_cases
 
     build = partial(config_cases.check_config, build=True)
     return {
         "own data": (0.1, own_cases.cases, own_cases.check_own),
         "words": (0.05, own_cases.words, own_cases.check_words),
-        "configs": (0.25, config_cases.changed_configs(), build),
+        "shared models": (0.05, shared_cases.cases, shared_cases.check_shared),
+        "configs": (0.2, config_cases.changed_configs(), build),
         "overrides": (0.1, config_cases.overrides, config_cases.check_overrides),
         "features": (0.2, feature_cases.cases, feature_cases.check_features),
         "trees": (0.3, tree_cases.cases, tree_cases.check_tree),

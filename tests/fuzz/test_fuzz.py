@@ -1,7 +1,7 @@
 """Random bad input ends in success or in one message: the short form of long_form.py."""
 
 import pytest
-from fuzz import config_cases, feature_cases, own_cases, tree_cases
+from fuzz import config_cases, feature_cases, own_cases, shared_cases, tree_cases
 from support.verdict import refusal, try_cases
 
 from dmcf_jax.errors import UserError
@@ -27,6 +27,12 @@ def test_trees():
 
 def test_own_data():
     ends = try_cases(own_cases.cases, own_cases.check_own, 20)
+    assert ends["refused"] and ends["succeeded"]
+
+
+@pytest.mark.slow
+def test_shared_models():
+    ends = try_cases(shared_cases.cases, shared_cases.check_shared, 30)
     assert ends["refused"] and ends["succeeded"]
 
 

@@ -13,6 +13,8 @@ from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import own as own_config
 from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.records.prepare_own import prepare_own
+from dmcf_jax.data.records.prepare_synthetic import synthetic_source
+from dmcf_jax.data.records.prepared import is_synthetic
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import _compare_data
 from dmcf_jax.evaluation.results import marked_title
@@ -71,7 +73,14 @@ def resume(workdir, data):
 
 def evaluate(workdir, data, chosen=False):
     store = load_images("own", data, ("test",), (8, 8))
-    return _compare_data(workdir, data_record.metadata_of(config_of(data)), store, chosen)
+    known = data_record.read_record(workdir)
+    metadata = data_record.metadata_of(config_of(data))
+    return _compare_data(workdir, known, metadata, store.identity.tolist(), chosen)
+
+
+def test_the_record_says_whether_people_are_synthetic(run):
+    assert data_record.read_record(run[0])["synthetic"] is False
+    assert is_synthetic({"source": str(synthetic_source("regdb", 4, 0, "data"))})
 
 
 def test_the_record_names_the_people_of_the_classes(run):

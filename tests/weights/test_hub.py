@@ -108,6 +108,6 @@ def test_a_hub_that_cannot_be_reached_is_reported(tmp_path):
 
 def test_without_the_hubs_package_its_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match="pip install huggingface_hub") as caught:
+    with pytest.raises(UserError, match=r"pip install dmcf_jax\[hub\]") as caught:
         read_weights("hf://owner/name")
     assert caught.value.about == ("hf://owner/name",)

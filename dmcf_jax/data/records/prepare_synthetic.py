@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dmcf_jax.data.datasets import find_dataset
 from dmcf_jax.data.records.prepare import Prepared, parse_trials, prepare
+from dmcf_jax.data.records.prepared import SYNTHETIC_SOURCE
 from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.console import progress as show_progress
 from dmcf_jax.runtime.files import sibling_folder
@@ -53,7 +54,7 @@ def prepare_synthetic(
 
 def synthetic_source(layout: str, identities: int, seed: int, data_dir: str | Path) -> Path:
     """Return the folder of a rendered tree."""
-    return Path(data_dir, "synthetic_source", f"{layout}_{identities}_{seed}")
+    return Path(data_dir, SYNTHETIC_SOURCE, f"{layout}_{identities}_{seed}")
 
 
 def _render(layout: str, identities: int, seed: int, source: Path, show: bool) -> None:

@@ -16,6 +16,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.runtime.paths import local_path
 
 VERSION = "1.0.0"
+SYNTHETIC_SOURCE = "synthetic_source"  # folder in which people are rendered
 
 
 def directory(name: str, data_dir: str | Path, trial: int | None = None) -> Path:
@@ -67,6 +68,11 @@ def read_metadata(name: str, data_dir: str | Path, trial: int | None = None) -> 
             about=str(where),
         )
     return metadata
+
+
+def is_synthetic(metadata: Mapping[str, Any]) -> bool:
+    """Return whether prepared data show rendered people."""
+    return Path(metadata["source"]).parent.name == SYNTHETIC_SOURCE
 
 
 def wide_range(choice: str, metadata: Mapping[str, Any], about: str = "data") -> WideRange:

@@ -42,10 +42,19 @@ def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
     return [Problem(str(log), f"{log} {reason}: it has no distances and spreads of features")]
 
 
-@in_style
 def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
-    """Draw losses and the statistics of the triplet features of the first run over its steps."""
-    run = inputs.runs[0]
+    """Draw the figure of the first run."""
+    return health_curves(inputs.runs[0], out)
+
+
+@in_style
+def health_curves(run: Path, out: Path) -> list[Path]:
+    """Draw losses and the statistics of the triplet features of a run over its steps.
+
+    Args:
+        run: the folder.
+        out: folder of `health_curves.png`, `.svg` and `.csv`.
+    """
     lines, summary = read_metrics(run / "metrics.jsonl"), read_summary(run)
     figure = new_figure(15.0, 4.5)
     names = []

@@ -17,7 +17,12 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.dmcf.published import COMPLETE
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.collection import runs_of
-from dmcf_jax.runs.data_record import metadata_of, refuse_changed_test, wide_range_of
+from dmcf_jax.runs.data_record import (
+    metadata_of,
+    read_record,
+    refuse_changed_test,
+    wide_range_of,
+)
 from dmcf_jax.runs.load import TrainedModel, load_trained
 from dmcf_jax.runs.other_data import OWN_DATA, DataChoice
 from dmcf_jax.runtime.console import log, progress
@@ -99,7 +104,9 @@ class FigureInputs:
         """The images of the test split."""
         store = load_split(self.config, ("test",), wide_range_of(self.runs[0]))
         if not self._data.given:
-            refuse_changed_test(self.runs[0], self.metadata(), store.identity.tolist())
+            known = read_record(self.runs[0])
+            people = store.identity.tolist()
+            refuse_changed_test(self.runs[0], known, self.metadata(), people)
         return store
 
     @functools.cached_property

@@ -65,7 +65,7 @@ def evaluation_page(
     """
     cameras = [names.camera(number) for number in np.unique(store.camera).tolist()]
     parts = [
-        _protocol(result, ranked, store, names)
+        ranked_section(result, ranked, store, names)
         for result, ranked in zip(results, lists, strict=True)
     ]
     summary = _about(results[0], source) + _metrics(results) + cmc_chart(results)
@@ -95,8 +95,15 @@ def _metrics(results: Sequence[Mapping]) -> str:
     return table(header, rows)
 
 
-def _protocol(result: Mapping, ranked: Nearest, store: ImageStore, names: Names) -> str:
-    best, worst = best_and_worst(ranked, store.identity, EACH)
+def ranked_section(
+    result: Mapping, ranked: Nearest, store: ImageStore, names: Names, each: int = EACH
+) -> str:
+    """Return the HTML of a protocol: errors by camera, its best and its worst queries.
+
+    Args:
+        each: best queries, and worst ones.
+    """
+    best, worst = best_and_worst(ranked, store.identity, each)
     trial = " of the first trial" if len(result["trials"]) > 1 else ""
     about = (
         f"Ranked lists{trial} by cosine similarity: ✓ same person as the query, ✗ different "

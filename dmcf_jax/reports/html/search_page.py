@@ -35,18 +35,30 @@ def search_page(
         explanations: of each query's best match.
     """
     results = found["results"]
+    cameras = {match["camera"] for result in results for match in result["matches"]}
+    cameras_shown = camera_filter(sorted(cameras, key=_by_number))
+    about = about_search(found, len(results) if queries is None else queries)
+    cards = query_cards(found, query_root, gallery_root, explanations)
+    return document("Search results", about + cameras_shown + cards)
+
+
+def query_cards(
+    found: Mapping[str, Any],
+    query_root: Path,
+    gallery_root: Path,
+    explanations: Sequence[Explanation | None] | None = None,
+) -> str:
+    """Return the HTML of each query with its matches; see `search_page` for the arguments."""
+    results = found["results"]
     explanations = explanations or [None] * len(results)
-    cards = [
+    return "".join(
         _card(f"Query {number}", result, query_root, gallery_root, explanation)
         for number, (result, explanation) in enumerate(zip(results, explanations, strict=True), 1)
-    ]
-    cameras = {match["camera"] for result in results for match in result["matches"]}
-    about = _about(found, len(results) if queries is None else queries)
-    cameras_shown = camera_filter(sorted(cameras, key=_by_number))
-    return document("Search results", about + cameras_shown + "".join(cards))
+    )
 
 
-def _about(found: Mapping[str, Any], total: int) -> str:
+def about_search(found: Mapping[str, Any], total: int) -> str:
+    """Return the lines about gallery, scores and model; `total` counts all queries."""
     shown, gallery, model = len(found["results"]), found["gallery"], found["model"]
     kind = "exact" if found["exact"] else _approximate(found.get("index", {}))
     lines = [
