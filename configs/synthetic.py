@@ -13,6 +13,29 @@ from dmcf_jax.configs import default
 
 IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 
+# What today's recipes keep of the weights in the package: pooling, reductions, low rates. With
+# their authors' values `strong` unlearns what the weights know (docs/recipes.md).
+_FROM_WEIGHTS = {
+    "data.views": "one",  # of grey images the second view would have the same channels
+    "data.erase": 0.4,
+    "model.pool": "max",
+    "model.reduce_global": True,
+    "model.embedding_dim": 64,
+    "model.non_local": (0, 0, 0, 0),
+    "sampler.P": 48,
+    "sampler.K": 1,
+    "optim.lr_backbone": 0.001,
+    "optim.lr_heads": 0.01,
+    "optim.schedule": "cosine",
+    "optim.decay_at": (),
+    "ema.decay": 0.98,  # 0.997 would still be half the start after 200 steps
+    "evaluation.flip": False,  # a person's sides differ
+}
+FIELDS = {
+    "strong": _FROM_WEIGHTS | {"model.stripes": (3,)},
+    "dmcf_strong": _FROM_WEIGHTS,
+}
+
 
 def get_config(variant: str = "") -> ConfigDict:
     """Return the config; `variant` is a row of the paper's tables."""
@@ -27,7 +50,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.log_every = 10
     if variant not in default.COMPARED:
         _use_recipe(config)
-    return default.apply_variant(config, variant)
+    config = default.apply_variant(config, variant)
+    config.update_from_flattened_dict(FIELDS.get(variant, {}))
+    return config
 
 
 def _use_recipe(config: ConfigDict) -> None:

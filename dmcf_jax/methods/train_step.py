@@ -4,6 +4,7 @@ It is written for the global batch. Batch norm and batch-hard mining run over al
 the number of devices; sharding is decided in `dmcf_jax/runtime/devices.py`.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -76,7 +77,7 @@ def make_train_step(
         after = TrainState(state.step + 1, project(params), batch_stats, opt_state)
         if ema_decay:
             average = optax.incremental_update(after.variables, state.average, 1.0 - ema_decay)
-            after = after.replace(average=average)
+            after = dataclasses.replace(after, average=average)
         if skip_non_finite:
             sound = jnp.isfinite(value) & jnp.isfinite(norm)
             after, metrics["skipped"] = skip_if_non_finite(sound, after, state), ~sound

@@ -30,7 +30,9 @@ def pictures(count, seed, size=(12, 8)):
 def test_one_channel_is_a_loop():
     images, draw = inputs(30), uniform(30)
     expected = [x[..., [int(3 * d)]] * np.ones(3) for x, d in zip(images, draw, strict=True)]
-    np.testing.assert_array_equal(jax.jit(one_channel)(images, draw), np.float32(expected))
+    np.testing.assert_array_equal(
+        jax.jit(one_channel)(images, draw), np.array(expected, np.float32)
+    )
 
 
 def test_adapted_grey_is_a_loop():

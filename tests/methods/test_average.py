@@ -60,11 +60,11 @@ def run_toy(decay, poisoned=None, **settings):
         make_train_step(Toy(), loss, sgd, {}, Augmentation(), ema_decay=decay, **settings)
     )
     blank = jnp.zeros((1, 4, 4, 3))
-    states = [make_state(Toy().init(jax.random.key(0), blank, blank, True), sgd, decay > 0)]
+    states = [make_state(dict(Toy().init(jax.random.key(0), blank, blank, True)), sgd, decay > 0)]
     draw = np.random.default_rng(0)
     for _ in range(STEPS):
-        images = (jnp.asarray(draw.integers(0, 256, (2, 4, 4, 3), np.uint8)) for _ in range(2))
-        batch = PairBatch(*images, jnp.arange(2))
+        pixels = jnp.asarray(draw.integers(0, 256, (2, 2, 4, 4, 3), np.uint8))
+        batch = PairBatch(pixels[0], pixels[1], jnp.arange(2))
         states.append(step(states[-1], batch, jax.random.key(1))[0])
     return states
 

@@ -32,7 +32,7 @@ class Levels(nn.Module):
 def test_each_row_has_the_label_of_its_picture(views, rows):
     """Each person has one grey level, visible or infrared, which normalising keeps in order."""
     labels = np.array([3, 0, 2, 1])
-    greys = np.uint8(50 * labels + 20)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    greys = (50 * labels + 20).astype(np.uint8)[:, None, None, None] * np.ones((4, 4, 3), np.uint8)
     seen = []
 
     def loss(outputs, found, context):
