@@ -22,20 +22,19 @@ WHAT = {
     "startup": "benchmark_startup",
     "network": "network_of_a_step",
     "search": "benchmark_search",
+    "verification": "benchmark_verification",
 }
 _WHAT = flags.DEFINE_enum("what", None, list(WHAT), "What to measure", required=True)
 _DEVICES = flags.DEFINE_integer("devices", 8, "Virtual CPU devices to compile for (network only)")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Timed repetitions; the median is reported")
-_CONFIG = define_config(
-    "Network, batch, size and dtype; ranking and search need none", default="synthetic"
-)
+_CONFIG = define_config("Network, batch, size and dtype; embeddings need none", default="synthetic")
 
 
 def main() -> None:
     """Measure and print."""
     what = _WHAT.value
     measure = getattr(importlib.import_module(f"benchmarks.{what}"), WHAT[what])
-    if what in ("ranking", "search"):
+    if what in ("ranking", "search", "verification"):
         result = measure(_REPEATS.value)
     elif what == "network":
         result = measure(_CONFIG.value, _DEVICES.value)

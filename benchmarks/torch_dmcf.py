@@ -73,31 +73,34 @@ class ResNet(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Eq. 7: 1x1 convolution of a pooled vector, batch norm, ReLU."""
+    """Eq. 7: 1x1 convolution of a pooled vector, batch norm, ReLU; or with a bias, without ReLU."""
 
-    def __init__(self, channels: int, d: int):
+    def __init__(self, channels: int, d: int, linear: bool = False):
         """Make the matrix and the norm."""
         super().__init__()
-        self.conv, self.bn = nn.Linear(channels, d, bias=False), nn.BatchNorm1d(d)
+        self.conv, self.bn = nn.Linear(channels, d, bias=linear), nn.BatchNorm1d(d)
+        self.linear = linear
 
     def forward(self, x):
         """Return the reduced vectors."""
-        return F.relu(self.bn(self.conv(x)))
+        x = self.bn(self.conv(x))
+        return x if self.linear else F.relu(x)
 
 
 class Head(nn.Module):
     """Reduction and classifier of one feature."""
 
-    def __init__(self, channels: int, d: int, identities: int):
-        """Make both."""
+    def __init__(self, channels: int, d: int, identities: int, linear: bool = False):
+        """Make both; a linear reduction has a leaky ReLU between them."""
         super().__init__()
-        self.reduction = Reduction(channels, d)
+        self.reduction = Reduction(channels, d, linear)
+        self.between = nn.LeakyReLU(0.1) if linear else nn.Identity()
         self.classifier = nn.Linear(d, identities)
 
     def forward(self, pooled):
         """Return (embedding, logits)."""
         embedding = self.reduction(pooled)
-        return embedding, self.classifier(embedding)
+        return embedding, self.classifier(self.between(embedding))
 
 
 def pool(maps, stripe, stripes):

@@ -8,35 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.torch_dmcf import EXPANSION, ResNet
-
-
-class Reduction(nn.Module):
-    """A linear layer with bias, and batch norm."""
-
-    def __init__(self, channels: int, d: int):
-        """Make both."""
-        super().__init__()
-        self.conv, self.bn = nn.Linear(channels, d), nn.BatchNorm1d(d)
-
-    def forward(self, x):
-        """Return the embedding."""
-        return self.bn(self.conv(x))
-
-
-class Head(nn.Module):
-    """The embedding, and a classifier behind a leaky ReLU."""
-
-    def __init__(self, channels: int, d: int, identities: int):
-        """Make both."""
-        super().__init__()
-        self.reduction = Reduction(channels, d)
-        self.classifier = nn.Linear(d, identities)
-
-    def forward(self, pooled):
-        """Return (embedding, logits)."""
-        embedding = self.reduction(pooled)
-        return embedding, self.classifier(F.leaky_relu(embedding, 0.1))
+from benchmarks.torch_dmcf import EXPANSION, Head, ResNet
 
 
 class SingleLevel(nn.Module):
@@ -47,7 +19,8 @@ class SingleLevel(nn.Module):
         super().__init__()
         self.visible = ResNet(stage_sizes, width, 2)
         self.infrared = ResNet(stage_sizes, width, 2)
-        self.heads = nn.ModuleDict({"G1": Head(EXPANSION * width * 8, d, identities)})
+        head = Head(EXPANSION * width * 8, d, identities, linear=True)
+        self.heads = nn.ModuleDict({"G1": head})
 
     def forward(self, visible, infrared):
         """Return (embedding, logits)."""

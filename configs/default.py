@@ -113,6 +113,19 @@ COMPARED["hcml"] = COMPARED["tone"] | {
     "method.name": "hcml",
     "fit.tolerance": 1e-6,  # authors' code
 }
+# As published: two AlexNets that are private up to fc6.
+COMPARED["bdtr_alexnet"] = COMPARED["bdtr"] | {
+    "model.backbone": "alexnet",  # authors' code; torchvision's layout is ours
+    "model.pool": "fc6",  # authors' code
+    "model.head": "fc7",  # authors' code
+    "model.embedding_dim": 1024,  # authors' code
+    "model.dropout": 0.5,  # authors' code
+    "data.size": (227, 227),  # authors' code
+    "data.flip": 0.0,  # authors' code
+    "data.pad": 14,  # open point: shifts of 0..28 pixels, in the code within 256 x 256
+    "data.pad_mode": "edge",  # open point: the code has no black borders
+    "optim.lr_heads": 0.001,  # authors' code
+}
 # What practitioners train today; docs/recipes.md has the sources and what is left out.
 MODERN = SGD | {
     "model.levels": ("layer4",),  # authors' code
@@ -217,6 +230,7 @@ def get_config(variant: str = "") -> ConfigDict:
     data.pad_mode = "black"  # what they are: 'black', or 'edge', the outermost pixel; open point
     data.flip = 0.5  # probability of a mirrored training image; open point
     # Augmentation that is not in the paper; 0 leaves it out. docs/decisions.md has the reasons.
+
     data.channel_exchange = 0.0  # probability: one of R, G, B for all three, visible; Ye 2021 (CAJ)
     data.random_grey = 0.0  # probability of grey visible images; Ye 2021 (CAJ)
     data.tone = 0.0  # deviation of the logarithm of a random gamma; our choice
@@ -240,6 +254,8 @@ def get_config(variant: str = "") -> ConfigDict:
     sampler.K = 4  # images of each identity in each modality; open point
 
     config.model = model = ConfigDict()
+    # Of both streams: 'resnet', or 'alexnet', which reads width alone of the next three; BDTR.
+    model.backbone = "resnet"
     model.stage_sizes = (3, 4, 6, 3)  # blocks in layer1..layer4 (ResNet-50); paper
     model.width = 64  # channels of the stem; paper
     model.last_stride = 2  # stride of layer4, 1 or 2; open point
@@ -252,16 +268,18 @@ def get_config(variant: str = "") -> ConfigDict:
     model.neck = "relu"  # after a reduction's batch norm: 'relu', or 'batch_norm' for nothing; MGN
     # What makes a feature's embedding: 'reduction' (eq. 7, paper); 'linear_bn': linear layer and
     # batch norm, with a leaky ReLU before the classifier (Ye 2019); 'hidden': pooled values, with a
-    # layer before the classifier (ports of cmGAN); or 'bnneck': losses of distances before a batch
-    # norm, classifier and test behind it (Luo 2019).
+    # layer before the classifier (ports of cmGAN); 'bnneck': losses of distances before a batch
+    # norm, classifier and test behind it (Luo 2019); or 'fc7', AlexNet's next linear layer (BDTR).
     model.head = "reduction"
-    model.dropout = 0.0  # share of values dropped before the classifier of 'linear_bn'
-    model.pool = "max"  # from a map to a vector: 'max' (paper), 'average', or 'gem' (Ye 2021, AGW)
+    model.dropout = 0.0  # share of values dropped before linear layers of 'linear_bn' and 'fc7'
+    # From a map to a vector: 'max' (paper), 'average', 'gem' (Ye 2021, AGW); or 'fc6', AlexNet's
+    # first linear layer, private where layer4 is, and batch norm (BDTR).
+    model.pool = "max"
     model.gem_p = 3.0  # power of 'gem'; Ye 2021
     # Channels of the first layer: 'three'; or 'zero_padding', a grey and an empty one (Wu 2017).
     model.input = "three"
-    # ImageNet ResNet-50 file or hf://owner/name; "synthetic": the small weights in the package,
-    # which need the fields of configs/synthetic.py; "" starts at random.
+    # ImageNet weights of the backbone, a file or hf://owner/name; "synthetic": the small weights in
+    # the package, which need the fields of configs/synthetic.py; "" starts at random.
     model.pretrained = ""
     # Columns of the classifiers: 'random', or 'means' of what pretrained streams and reductions see
     # of each person; for loss.softmax_scale above 0; ours.
@@ -279,6 +297,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
     # Kind of L1, L3, L7: batch_hard (paper); soft_margin (Hermans 2017); weighted (Ye 2021, AGW);
     # squared_difference (Ye 2021, CAJ); centre_triplet, of each person's mean (Liu 2021, HcTri);
+    # centre, the squared distance of a person's two means (Zhu 2020, weight 0.5, K = 8);
     # contrastive, visible against infrared rows (Radford 2021, with several positives);
     # supervised_contrastive, all rows (Khosla 2020); or none.
     config.loss.kind = "batch_hard"
@@ -290,7 +309,13 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.intra_margin = 0.1  # of BDTR within a modality; authors' code
     config.loss.intra_weight = 0.1  # of that loss; authors' code
     config.loss.contrastive_weight = 0.2  # of TONE's loss of pairs; authors' code
+    # Rows whose length 1 TONE's loss takes: of each 'feature', or of each column over the 'batch'
+    # (authors' code, most likely an oversight).
+    config.loss.normalise = "feature"
     config.loss.reversal = 0.05  # factor on cmGAN's reversed gradient; public ports
+    # Other rows of cmGAN's triplets: the 'hard' ones, farthest and nearest, or 'random' ones, which
+    # are the next image and the next person of the batch; open point.
+    config.loss.mining = "hard"
 
     config.mtl = ConfigDict()
     config.mtl.enabled = True  # learn the level weights sigma (eq. 15); paper

@@ -11,6 +11,18 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.configs import default
 
+# The rows whose network is not the small ResNet, in a small form.
+FIELDS = {
+    "bdtr_alexnet": {
+        "model.shared_from": None,
+        "model.pretrained": "",  # the weights in the package are a ResNet's
+        "model.stage_sizes": (3, 4, 6, 3),  # not read by an AlexNet, nor is the next
+        "model.last_stride": 2,
+        "model.embedding_dim": 256,
+        "data.size": (128, 64),
+        "data.pad": 7,
+    }
+}
 IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 
 # What today's recipes keep of the weights in the package: pooling, reductions, low rates. With

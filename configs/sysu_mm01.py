@@ -16,6 +16,7 @@ STEPS = {
     "two_stream": 42_456,  # open point
     "zero_padding": 42_456,  # open point
     "bdtr": 42_456,  # open point
+    "bdtr_alexnet": 42_456,  # open point
     "tone": 9000,  # open point
     "hcml": 9000,  # open point
     "agw": 56_376,  # authors' code: 81 epochs of 696

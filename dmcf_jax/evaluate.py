@@ -20,6 +20,7 @@ from dmcf_jax.evaluation.protocols import Protocol, find_protocol, list_protocol
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
+from dmcf_jax.evaluation.verification_table import verification_table
 from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.data_record import (
@@ -52,6 +53,7 @@ def evaluate(
     query_expansion: bool = False,
     html: str | None = None,
     data: DataChoice = OWN_DATA,
+    verification: bool = True,
 ) -> list[dict]:
     """Evaluate a run and return its results, one dictionary for each protocol.
 
@@ -70,6 +72,7 @@ def evaluate(
         reranking, query_expansion: post-processing, named in the result.
         html: file for a page with metrics, curves, best and worst queries and errors by camera.
         data: to test on; by default the run's own, which must be those it was trained with.
+        verification: verify all pairs, too; with post-processing there is no verification.
 
     Raises:
         UserError: for an unknown protocol, one of another data set, a missing file or run, or data
@@ -97,6 +100,7 @@ def evaluate(
         reranking=KReciprocal() if reranking else None,
         query_expansion=QueryExpansion() if query_expansion else None,
         about_data=other,
+        verification=verification,
     )
     if hosts.is_first():
         for result in results:
@@ -222,12 +226,14 @@ def score(
     reranking: KReciprocal | None = None,
     query_expansion: QueryExpansion | None = None,
     about_data: Mapping[str, Any] | None = None,
+    verification: bool = True,
 ) -> list[dict]:
     """Return a result dictionary for each protocol, with the metadata of model and data.
 
     Args:
         metadata: of the data set, read from the run's if None.
         about_data: what else the results say of the data.
+        verification: verify all pairs, too; see `evaluate_protocols`.
     """
     data = trained.config.data
     metadata = metadata or dataset_metadata(trained)
@@ -240,6 +246,7 @@ def score(
         reranking=reranking,
         query_expansion=query_expansion,
         options=("flip",) if flip else (),
+        verification=verification,
     )
     known = ("dataset", "official", "counts", "source_sha256", "records_sha256")
     published = DATASETS[data.name].published is not None
@@ -278,9 +285,11 @@ def pool(workdirs: Sequence[str | Path], protocol_names: Sequence[str], out: Pat
 
 
 def show(results: Sequence[dict]) -> None:
-    """Print the results as a Markdown table on stdout; of several processes the first does."""
+    """Print the results as Markdown tables on stdout; of several processes the first does."""
     if hosts.is_first():
         print(markdown_table(results))
+        if verified := verification_table(results):
+            print(verified)
 
 
 def compare(

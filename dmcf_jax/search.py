@@ -22,6 +22,12 @@ from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
 from dmcf_jax.retrieval.galleries import Galleries
 from dmcf_jax.retrieval.model import FeatureExtractor, load_model
 from dmcf_jax.retrieval.picture_list import list_images
+from dmcf_jax.retrieval.threshold import (
+    Threshold,
+    find_threshold,
+    parse_threshold,
+    threshold_line,
+)
 from dmcf_jax.retrieval.top_k import rank, top_k
 from dmcf_jax.runtime.console import log, log_time
 from dmcf_jax.runtime.files import write_atomically
@@ -50,6 +56,7 @@ class SearchOptions:
     html_queries: int = 50
     explain: bool = False
     skip_bad: bool = False
+    threshold: str | None = None
 
 
 def run_search(options: SearchOptions) -> dict[str, Any]:
@@ -57,7 +64,8 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
 
     Returns:
         `model`, `gallery`, `exact` and `results`: for each query its labels and `matches`, best
-        first, with rank, score, path, identity, camera and modality.
+        first, with rank, score, path, identity, camera and modality. With a threshold, also
+        `threshold`; of each match whether it is `accepted`, of each query how many are.
 
     Raises:
         UserError: a missing model or picture, embeddings of different models, or pictures whose
@@ -77,6 +85,7 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
             f"the export {options.model}",
             about="--model",
         )
+    threshold = None if options.threshold is None else find_threshold(options.threshold, model)
     with ExitStack() as stack:
 
         def embeddings(source: str, modality: str | None, flag: str) -> EmbeddingSet:
@@ -90,7 +99,7 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
         ]
         root = local_path(options.gallery_root, "--gallery_root") if options.gallery_root else None
         gallery = Galleries(sets, root)
-        matches = _find(model, queries, gallery, options)
+        matches = _find(model, queries, gallery, options, threshold)
         if options.html:
             _write_page(model, matches, queries.root, gallery, options, Path(options.html))
     if options.json:
@@ -120,6 +129,11 @@ def _check(options: SearchOptions) -> None:
     if options.gallery_root and not options.html and "," not in options.gallery:
         text = "--gallery_root says where the pictures of the page are: add --html=FILE"
         problems.append(Problem("--gallery_root", text))
+    if options.threshold is not None:
+        try:
+            parse_threshold(options.threshold)
+        except UserError as error:
+            problems += error.problems
     if options.index_options and not options.index:
         text = "--index_options are options of a faiss index: add --index, such as IVF1024,Flat"
         problems.append(Problem("--index_options", text))
@@ -145,7 +159,11 @@ def _embeddings_of(
 
 
 def _find(
-    model: FeatureExtractor, queries: EmbeddingSet, gallery: Galleries, options: SearchOptions
+    model: FeatureExtractor,
+    queries: EmbeddingSet,
+    gallery: Galleries,
+    options: SearchOptions,
+    threshold: Threshold | None,
 ) -> dict[str, Any]:
     vectors, quality = queries.read(), {}
     with log_time(f"searching {len(gallery)} gallery pictures for {len(vectors)} queries"):
@@ -161,16 +179,20 @@ def _find(
         else:
             scores, rows = top_k(vectors, gallery.blocks(), options.top)
     names = gallery.labels(int(row) for row in set(rows.reshape(-1).tolist()) if row >= 0)
-    results = [
+    results: list[dict[str, Any]] = [
         labels | {"matches": _matches(scores[number], rows[number], names)}
         for number, labels in queries.labels(range(len(vectors))).items()
     ]
     if model.across_only:
         _refuse_one_modality(results, model.source)
+    marked = {"threshold": threshold.mark(results)} if threshold else {}
+    for match in (match for result in results for match in result["matches"]):
+        match["score"] = round(match["score"], 6)
     return {
         "model": {"source": model.source, "fingerprint": model.fingerprint},
         "gallery": {"source": options.gallery, "pictures": len(gallery)},
         "exact": not options.index,
+        **marked,
         **({"index": {"factory": options.index, **quality}} if options.index else {}),
         "results": results,
     }
@@ -198,7 +220,7 @@ def _matches(
     names: dict[int, dict[str, str]],
 ) -> list[dict[str, Any]]:
     return [
-        {"rank": rank, "score": round(float(score), 6), **names[int(row)]}
+        {"rank": rank, "score": float(score), **names[int(row)]}
         for rank, (score, row) in enumerate(zip(scores, rows, strict=True), 1)
         if row >= 0  # an index may find fewer
     ]
@@ -237,17 +259,28 @@ def _write_page(
 
 
 def table(found: dict[str, Any]) -> str:
-    """Return the first matches of the first queries as a Markdown table."""
+    """Return the first matches of the first queries as a Markdown table.
+
+    With a threshold it says which are accepted, and 'nobody' for a query without such a match.
+    """
+    marked = "threshold" in found
     lines = [
-        "| query | rank | score | match | identity | camera |",
-        "| :-- | --: | --: | :-- | :-- | :-- |",
+        "| query | rank | score | match | identity | camera |" + " accepted |" * marked,
+        "| :-- | --: | --: | :-- | :-- | :-- |" + " :-- |" * marked,
     ]
     for result in found["results"][:TABLE_QUERIES]:
+        if marked and not result["accepted"]:
+            lines.append(_line([result["path"], "", "", "nobody", "", "", ""]))
         for match in result["matches"][:TABLE_ROWS]:
             cells = [result["path"], str(match["rank"]), f"{match['score']:.4f}", match["path"]]
             cells += [match["identity"], match["camera"]]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            cells += ["yes" if match["accepted"] else "no"] if marked else []
+            lines.append(_line(cells))
     left = len(found["results"]) - TABLE_QUERIES
     if left > 0:
         lines.append(f"\n{left} more queries: see --json or --html.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"\n{threshold_line(found)}"] if marked else [])])
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

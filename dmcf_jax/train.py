@@ -16,6 +16,7 @@ from dmcf_jax.config.validate import validate
 from dmcf_jax.data.feed import DeviceLoader, HostLoader, choose_placement, device_memory
 from dmcf_jax.data.identity_sampler import IdentityTable, identity_table
 from dmcf_jax.data.image_store import ImageStore
+from dmcf_jax.evaluation.thresholds import HELD_OUT, TESTED
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.methods.train_state import TrainState
@@ -41,8 +42,8 @@ from dmcf_jax.training.compile_step import lower_step
 from dmcf_jax.training.fit import fit_metric
 from dmcf_jax.training.loop import Loop
 from dmcf_jax.training.start import start_state
-from dmcf_jax.training.summary import make_health, sample_people, summarise
-from dmcf_jax.training.validation import Score, make_score, validation_images
+from dmcf_jax.training.summary import TRAINED, make_health, sample_people, summarise
+from dmcf_jax.training.validation import Score, validation_images
 
 
 class TrainingImages(NamedTuple):
@@ -122,10 +123,11 @@ def _train(
     built = build(config, identities=images.table.counts.shape[1])
     people = names_of(images.classes(), metadata_of(config))
     state = start_state(config, built, mesh, run.checkpoints, people)
-    embed = Embedder(built.model, mesh, config.evaluation.batch_size, form=input_form(config))
+    embed = _embedder(config, built, mesh)
     if config.model.classifier_start == "means" and not run.start:
         state = start_at_means(built.model, embed, state, images.store, images.table)
-    health, score = make_health(run, built), make_score(embed)
+    used = _embedder(config, built, mesh, flip=True) if config.evaluation.flip else embed
+    health, score = make_health(run, built), Score(embed, used, built.method.across_only)
     if run.is_finished:
         _write_run(run, images, state)
         log(f"{run.workdir} is trained: step {run.start} of {config.train.steps}.")
@@ -156,6 +158,10 @@ def _train(
         summarise(run, state, health, groups, score)
         _show_pictures(run, state, embed, groups)
     return state
+
+
+def _embedder(config: ConfigDict, built: Built, mesh: Mesh, flip: bool = False) -> Embedder:
+    return Embedder(built.model, mesh, config.evaluation.batch_size, flip, input_form(config))
 
 
 def _show_pictures(
@@ -191,8 +197,8 @@ def _fit_only(
 
 def _people(config: ConfigDict, images: TrainingImages, unseen: ImageStore) -> dict:
     """Return the images of trained and of other people by what the summary calls them."""
-    others = "test people" if config.train.eval_on == "test" else "held-out people"
-    return {"trained people": images.store} | ({others: unseen} if len(unseen) else {})
+    others = TESTED if config.train.eval_on == "test" else HELD_OUT
+    return {TRAINED: images.store} | ({others: unseen} if len(unseen) else {})
 
 
 def _write_run(run: Run, images: TrainingImages, state: TrainState) -> None:

@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from support import golden_network as network  # noqa: E402
 
-from benchmarks import torch_dmcf, torch_single_level  # noqa: E402
+from benchmarks import torch_alexnet, torch_dmcf, torch_single_level  # noqa: E402
 
 SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH}
 
@@ -103,11 +103,7 @@ def single_level() -> dict[str, np.ndarray]:
     """
     found = {}
     for method, settings in network.SINGLE_LEVEL.items():
-        model = fill(
-            torch_single_level.SingleLevel(
-                len(network.SINGLE_LABELS), **SIZES, d=network.EMBEDDING_DIM
-            )
-        ).train()
+        model = fill(_single_level_network(method)).train()
         start = {k: v.clone() for k, v in model.state_dict().items()}
         sgd = torch_single_level.make_sgd(
             model,
@@ -120,11 +116,13 @@ def single_level() -> dict[str, np.ndarray]:
         for step in range(network.SINGLE_STEPS):
             visible, infrared = (
                 torch.from_numpy(
-                    network.normalise(network.images(f"{kind} {step}", len(labels)))
+                    network.normalise(
+                        network.images(f"{kind} {step}", len(labels), network.size_of(method))
+                    )
                 ).permute(0, 3, 1, 2)
                 for kind in ("visible", "infrared")
             )
-            ranked = method == "bdtr"
+            ranked = method != "baseline_2019"
             loss = torch_single_level.train_step(model, sgd, visible, infrared, labels, ranked)
             found[f"{method}/loss/{step}"] = loss.numpy()
         for name, value in model.state_dict().items():
@@ -134,17 +132,34 @@ def single_level() -> dict[str, np.ndarray]:
     return found
 
 
+def _single_level_network(method: str) -> torch.nn.Module:
+    identities, d = len(network.SINGLE_LABELS), network.EMBEDDING_DIM
+    if method == "bdtr_alexnet":
+        return torch_alexnet.BdtrAlexNet(identities, network.WIDTH, d)
+    return torch_single_level.SingleLevel(identities, **SIZES, d=d)
+
+
+def alexnet() -> dict[str, np.ndarray]:
+    """Return each part's output of one AlexNet for two images, and fc6 in training for eight."""
+    images = network.normalise(network.images("visible 0", 8, network.ALEXNET_SIZE))
+    inputs = torch.from_numpy(images).permute(0, 3, 1, 2)
+    model = fill(torch_alexnet.AlexNet(network.WIDTH))
+    with torch.no_grad():
+        outputs, trained = model.eval()(inputs[:2]), model.train()(inputs)
+    return as_arrays(outputs | {"fc6 in training": trained["fc6"]})
+
+
 def as_arrays(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Return the tensors for `np.savez`."""
     return {name: value.detach().numpy() for name, value in tensors.items()}
 
 
 def main() -> None:
-    """Write the four files."""
+    """Write the five files."""
     torch.set_num_threads(1)
     folder = ROOT / "tests" / "golden"
     folder.mkdir(exist_ok=True)
-    for make in (activations, gradients, five_steps, single_level):
+    for make in (activations, gradients, five_steps, single_level, alexnet):
         path = folder / f"{make.__name__}.npz"
         np.savez_compressed(path, **make())
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")

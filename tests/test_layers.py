@@ -15,6 +15,7 @@ PACKAGE = "dmcf_jax"
 LAYERS = (
     ("cli",),
     ("",),
+    ("serve",),
     ("train", "evaluate", "search"),
     ("experiments", "reports", "retrieval", "export", "training"),
     ("runs",),

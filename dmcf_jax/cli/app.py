@@ -28,6 +28,7 @@ VERBS = (
     "score",
     "embed",
     "search",
+    "serve",
     "export",
     "figures",
     "compare",

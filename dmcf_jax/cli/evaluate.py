@@ -25,6 +25,7 @@ _PERMUTATIONS = flags.DEFINE_string("permutations", None, "Path of SYSU-MM01's r
 _FLIP = flags.DEFINE_bool("flip", None, "Average over mirror images")
 _RERANKING = flags.DEFINE_bool("reranking", False, "Re-rank by k-reciprocal neighbours")
 _EXPANSION = flags.DEFINE_bool("query_expansion", False, "Average query expansion")
+_VERIFICATION = flags.DEFINE_bool("verification", True, "Verify all pairs: TPR at FPR, EER, DIR")
 _POOL = flags.DEFINE_list("pool", [], "Folders of evaluated RegDB runs to pool")
 _HTML = flags.DEFINE_string("html", None, "File for a page with curves, best and worst queries")
 _RECORD = flags.DEFINE_string("record", None, "File to store the results in")
@@ -72,6 +73,7 @@ def main() -> None:
                 query_expansion=_EXPANSION.value,
                 html=_HTML.value,
                 data=DataChoice(_DATA_DIR.value, _DATA.value, _TRIAL.value),
+                verification=_VERIFICATION.value,
             )
             show(results)
             compare(results, _EXPECT.value, _RECORD.value, _TOLERANCE.value)

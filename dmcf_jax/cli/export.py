@@ -2,8 +2,10 @@
 
 dmcf export --workdir=runs/regdb --format=stablehlo
 dmcf export --workdir=runs/regdb --format=torch --out=exported
-dmcf export --workdir=runs/regdb --format=onnx  (installing it: docs/export.md)
+dmcf export --workdir=runs/regdb --format=onnx
 dmcf export --workdir=runs/regdb --format=hub --push=owner/name
+
+What ONNX needs is in docs/export.md.
 """
 
 from absl import flags

@@ -23,6 +23,7 @@ _GALLERY = flags.DEFINE_string("gallery", None, "Embeddings of dmcf embed, with 
 _PROTOCOL = flags.DEFINE_string("protocol", "plain", "plain, sysu_mm01, regdb, llcm or full name.")
 _METRIC = flags.DEFINE_string("metric", "cosine", "cosine or euclidean.")
 _MAX_RANK = flags.DEFINE_integer("max_rank", 20, "Length of the CMC curve.")
+_VERIFICATION = flags.DEFINE_bool("verification", True, "Verify all pairs: TPR at FPR, EER, DIR.")
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
         text = "--metric has no effect with --distances, which are ranked as they are"
         raise UserError(text, about="--metric")
     options = {"metric": _METRIC.value, "max_rank": _MAX_RANK.value}
+    options["verification"] = _VERIFICATION.value
     if _QUERY.value or _GALLERY.value:
         result = _score_folders(options)
     else:

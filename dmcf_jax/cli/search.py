@@ -21,6 +21,9 @@ flags.DEFINE_string("query", None, "A picture, a folder, a CSV file or embedding
 flags.DEFINE_string("query_modality", None, _MODALITIES)
 flags.DEFINE_string("gallery_modality", None, _MODALITIES)
 flags.DEFINE_integer("top", 20, "Matches for each query")
+flags.DEFINE_string(
+    "threshold", None, "Accept matches from here: an FPR (1e-2, 1e-3, 1e-4) or a score"
+)
 flags.DEFINE_string("index", None, "A faiss index such as HNSW32: faster, not exact")
 flags.DEFINE_string("index_options", None, "Of its search, such as nprobe=64 or efSearch=128")
 flags.DEFINE_string("json", None, "File for all matches")

@@ -12,6 +12,7 @@ from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from dmcf_jax.config.validate import flatten, weighting_start
+from dmcf_jax.configs import default
 from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.image_store import ImageStore, load_images
@@ -126,8 +127,12 @@ def build_model(config: ConfigDict, identities: int, conv_impl: str | None = Non
 
 
 def method_fields(config: ConfigDict) -> dict:
-    """Return the fields that a method may read, by dotted name, with nothing left open."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in flatten(config).items()}
+    """Return the fields that a method may read, by dotted name, with nothing left open.
+
+    Fields that the config of an older run lacks have their defaults.
+    """
+    given = flatten(default.get_config()) | flatten(config)
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return fields | {"mtl.start_step": weighting_start(config)}
 
 

@@ -12,6 +12,7 @@ from dmcf_jax.data.prepare_input import CHANNELS
 from dmcf_jax.data.wide_values import CHOICES
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.dmcf.losses import KINDS
+from dmcf_jax.methods.network.backbones import BACKBONES, FC6
 from dmcf_jax.methods.network.heads import HEADS
 from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
 from dmcf_jax.methods.network.pool import POOLS
@@ -123,6 +124,7 @@ FIELDS: dict[str, Check] = {
     "data.placement": choice("auto", "device", "host"),
     "sampler.P": whole(2, 65536),
     "sampler.K": whole(1, 65536),
+    "model.backbone": choice(*BACKBONES),
     "model.stage_sizes": several(whole(1, 1000), count=4),
     "model.width": whole(1, 65536),
     "model.last_stride": whole(1, 2),
@@ -134,7 +136,7 @@ FIELDS: dict[str, Check] = {
     "model.neck": choice("relu", "batch_norm"),
     "model.head": choice(*HEADS),
     "model.dropout": number(0, 0.99),
-    "model.pool": choice(*POOLS),
+    "model.pool": choice(*POOLS, FC6),
     "model.gem_p": number(0.1, 100),
     "model.input": choice(*INPUTS),
     "model.pretrained": text,
@@ -152,6 +154,8 @@ FIELDS: dict[str, Check] = {
     "loss.intra_weight": number(0),
     "loss.contrastive_weight": number(0, above=True),
     "loss.reversal": number(0),
+    "loss.mining": choice("hard", "random"),
+    "loss.normalise": choice("feature", "batch"),
     "mtl.enabled": flag,
     "mtl.start_step": optional(whole(0)),
     "optim.name": choice(*OPTIMIZERS),

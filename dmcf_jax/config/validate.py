@@ -14,6 +14,8 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.dmcf.losses import OF_PAIRS
 from dmcf_jax.methods.method import METHOD_ROOMS, VIEWS
+from dmcf_jax.methods.network.backbones import BACKBONES, FC6
+from dmcf_jax.methods.network.heads import DROPPING
 from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
 
 # Fields that may differ when a run is resumed: they change no result. (skip_non_finite above 0
@@ -68,6 +70,7 @@ def _contradictions(config):
     yield from _unread_fields(config)
     if METHODS[config.method.name].reads_field("model.levels"):
         yield from _level_problems(config)
+        yield from _backbone_problems(config)
     allowed = DATASETS[config.data.name].train_splits
     for split in config.data.train_splits:
         if split not in allowed:
@@ -124,6 +127,40 @@ def _trains(field):
     )
 
 
+def _backbone_problems(config):
+    model, defaults = config.model, default.get_config().model
+    for name in BACKBONES[model.backbone].unread:
+        if model[name] != defaults[name]:
+            yield (
+                f"model.{name}",
+                f"is {model[name]!r}, but the backbone {model.backbone} does not read it; "
+                f"expected {defaults[name]!r}",
+            )
+    if model.pool == FC6:
+        yield from _fc6_problems(config)
+    if model.dropout and model.head not in DROPPING:
+        heads = " or ".join(DROPPING)
+        yield "model.dropout", f"has no effect on model.head={model.head!r}; use {heads}, or 0"
+    if model.head in ("hidden", "fc7") and not model.reduce_global:
+        yield "model.reduce_global", f"is False, but model.head={model.head!r} has a layer for G"
+
+
+def _fc6_problems(config):
+    model = config.model
+    if model.backbone != "alexnet":
+        yield "model.pool", f"is {FC6!r}, which needs model.backbone='alexnet'"
+    if tuple(model.levels) != ("layer4",) or tuple(model.stripes) != (1,):
+        yield "model.levels", f"is {_spell(model.levels)}, but {FC6!r} needs layer4 in one stripe"
+    elif min(_map_size(config, "layer4")) < 3:
+        text = f"is {tuple(config.data.size)}, too small for {FC6!r}, which needs 3 x 3 positions"
+        yield "data.size", text
+
+
+def _map_size(config, stage):
+    model = config.model
+    return BACKBONES[model.backbone].map_size(tuple(config.data.size), stage, model.last_stride)
+
+
 def _level_problems(config):
     model = config.model
     order = [tuple(LEVEL_OF_STAGE).index(stage) for stage in model.levels]
@@ -140,22 +177,13 @@ def _level_problems(config):
 
 def _stripe_problems(config):
     for stage, stripes in zip(config.model.levels, config.model.stripes, strict=True):
-        rows, columns = map_size(tuple(config.data.size), stage, config.model.last_stride)
+        rows, columns = _map_size(config, stage)
         if stripes > rows:
             yield (
                 "model.stripes",
                 f"divides {stage} in {stripes}, but its map has only {rows} x {columns} positions "
                 f"at data.size {tuple(config.data.size)}",
             )
-
-
-def map_size(size: tuple[int, int], stage: str, last_stride: int) -> tuple[int, int]:
-    """Return height and width of a stage's output for input images of `size`."""
-    halvings = {"stem": 2, "layer1": 2, "layer2": 3, "layer3": 4, "layer4": 3 + last_stride}[stage]
-    height, width = size
-    for _ in range(halvings):
-        height, width = (height + 1) // 2, (width + 1) // 2
-    return height, width
 
 
 def weighting_start(config: ConfigDict) -> int:

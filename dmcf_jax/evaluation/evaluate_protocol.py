@@ -1,11 +1,7 @@
-"""Protocols over all their trials, from embeddings that were computed once.
-
-Trials only choose rows. Where the distances between all queries and every image that some trial
-draws fit in memory they are computed once; otherwise each trial computes its own.
-"""
+"""Protocols over all their trials, from embeddings that were computed once; trials choose rows."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,29 +11,20 @@ from dmcf_jax.evaluation.galleries import Metadata, directories, hash_paths, sel
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.evaluation.protocols import Protocol
 from dmcf_jax.evaluation.ranking.checks import embedding_problems, squared_norms
-from dmcf_jax.evaluation.ranking.distances import pairwise_distances
-from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion, expand_queries
-from dmcf_jax.evaluation.ranking.ranking import (
-    Metrics,
-    RankedQueries,
-    rank_distances,
-    rank_queries,
-    summarise,
-)
+from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
+from dmcf_jax.evaluation.ranking.ranking import Metrics, summarise
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.suspicions import suspicions
-
-# Rows of one trial: of the queries, of the gallery.
-Rows = tuple[Int[np.ndarray, " q"], Int[np.ndarray, " g"]]
-# (rows, labels of both sides, ignore rule and kind of CMC) -> ranks.
-Ranker = Callable[[Rows, list[np.ndarray], dict[str, str]], RankedQueries]
+from dmcf_jax.evaluation.trial_scores import OwnDistances, Rows, SharedDistances, TrialScores
+from dmcf_jax.evaluation.verification import Verification
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
     """One trial: its number, metrics, and SHA-256 of its gallery's and queries' paths.
 
-    `notes` are reasons to doubt the scores, see `suspicions`.
+    `notes` are reasons to doubt the scores, see `suspicions`. `verification` is None where it was
+    not asked for, or cannot be measured.
     """
 
     trial: int
@@ -45,6 +32,7 @@ class TrialResult:
     gallery_hash: str
     query_hash: str
     notes: tuple[str, ...] = ()
+    verification: Verification | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +54,7 @@ def evaluate_protocols(
     reranking: KReciprocal | None = None,
     query_expansion: QueryExpansion | None = None,
     options: Sequence[str] = (),
+    verification: bool = False,
     matrix_bytes: int = 2**29,
 ) -> list[ProtocolResult]:
     """Score the embeddings of a complete test split by protocols, by cosine.
@@ -78,6 +67,8 @@ def evaluate_protocols(
         first_trial: added to the number of each trial in the results: RegDB's one draw carries
             the number of its split (1..10).
         options: names of what was done before (such as flip averaging), for the results.
+        verification: verify all pairs of each trial, too; not after `reranking` or
+            `query_expansion`, with which the score of a pair depends on the entire gallery.
         matrix_bytes: largest matrix of distances to keep for all trials.
 
     Raises:
@@ -89,14 +80,14 @@ def evaluate_protocols(
     draws = {protocol.name: split.draws(protocol) for protocol in protocols}
     named = tuple(options) + tuple(str(o) for o in (query_expansion, reranking) if o is not None)
     if reranking is None and query_expansion is None:
-        rank = _rank_shared_distances(embeddings, draws, matrix_bytes)
+        scores = _scores(embeddings, draws, matrix_bytes)
     else:
-        rank = _rank_embeddings(embeddings, reranking, query_expansion)
+        scores = OwnDistances(embeddings, reranking, query_expansion)
     return [
         ProtocolResult(
             protocol,
             tuple(
-                split.score(protocol, trial, first_trial, rows, rank)
+                split.score(protocol, trial + first_trial, rows, scores, verification)
                 for trial, rows in enumerate(draws[protocol.name])
             ),
             named,
@@ -135,16 +126,17 @@ class _Split:
         return select(selection, self._directories[selection], trial, self._permutations)
 
     def score(
-        self, protocol: Protocol, trial: int, first_trial: int, rows: Rows, rank: Ranker
+        self, protocol: Protocol, trial: int, rows: Rows, scores: TrialScores, verification: bool
     ) -> TrialResult:
-        """Rank one trial and average."""
+        """Rank one trial, average, and verify its pairs where `verification` asks for it."""
         identity, camera = np.asarray(self._metadata.identity), np.asarray(self._metadata.camera)
         labels = [values[side] for values in (identity, camera) for side in rows]
-        ranked = rank(rows, labels, {"ignore": protocol.ignore, "cmc": protocol.cmc})
+        ranked = scores.rank(rows, labels, protocol.ignore, protocol.cmc)
         query_hash, gallery_hash = (self._hash(side) for side in rows)
         metrics, same = summarise(ranked), len(np.intersect1d(*rows))
         notes = tuple(suspicions(metrics, labels[0], labels[1], same))
-        return TrialResult(trial + first_trial, metrics, gallery_hash, query_hash, notes)
+        verified = scores.verify(rows, labels, protocol.ignore) if verification else None
+        return TrialResult(trial, metrics, gallery_hash, query_hash, notes, verified)
 
     def _hash(self, rows):
         key = rows.tobytes()
@@ -153,26 +145,17 @@ class _Split:
         return self._hashes[key]
 
 
-def _rank_shared_distances(
+def _scores(
     embeddings: Float[np.ndarray, "n d"], draws: dict[str, list[Rows]], matrix_bytes: int
-) -> Ranker:
-    """Return a function that ranks a trial by its part of one matrix, where that fits."""
+) -> TrialScores:
+    """Return trials as parts of one matrix, where that fits and is less work."""
     trials = [rows for trials in draws.values() for rows in trials]
     queries, gallery = (_union([rows[side] for rows in trials], len(embeddings)) for side in (0, 1))
     drawn = sum(len(query_rows) * len(gallery_rows) for query_rows, gallery_rows in trials)
     size = len(queries) * len(gallery)
     if size * 4 > matrix_bytes or size > drawn:
-        return _rank_embeddings(embeddings, None, None)
-    matrix = pairwise_distances(embeddings[queries], embeddings[gallery])
-
-    def rank(rows: Rows, labels: list[np.ndarray], rules: dict[str, str]) -> RankedQueries:
-        part = {
-            "rows": np.searchsorted(queries, rows[0]),
-            "columns": np.searchsorted(gallery, rows[1]),
-        }
-        return rank_distances(matrix, *labels, check=False, **part, **rules)
-
-    return rank
+        return OwnDistances(embeddings)
+    return SharedDistances(embeddings, queries, gallery)
 
 
 def _union(selections: list[np.ndarray], n: int) -> Int[np.ndarray, " rows"]:
@@ -180,17 +163,3 @@ def _union(selections: list[np.ndarray], n: int) -> Int[np.ndarray, " rows"]:
     for rows in selections:
         chosen[rows] = True
     return np.flatnonzero(chosen)
-
-
-def _rank_embeddings(
-    embeddings: Float[np.ndarray, "n d"],
-    reranking: KReciprocal | None,
-    query_expansion: QueryExpansion | None,
-) -> Ranker:
-    def rank(rows: Rows, labels: list[np.ndarray], rules: dict[str, str]) -> RankedQueries:
-        queries, gallery = (embeddings[side] for side in rows)
-        if query_expansion is not None:
-            queries = expand_queries(queries, gallery, query_expansion)
-        return rank_queries(queries, gallery, *labels, reranking=reranking, **rules)
-
-    return rank

@@ -20,6 +20,11 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.evaluate_protocol import ProtocolResult, TrialResult
 from dmcf_jax.evaluation.protocols import Protocol
 from dmcf_jax.evaluation.ranking.ranking import Metrics
+from dmcf_jax.evaluation.verification_results import (
+    nested,
+    rates_of_trials,
+    verification_as_dict,
+)
 from dmcf_jax.modality import MODALITIES
 
 # Ranks that tables show and that recorded results are compared at.
@@ -86,7 +91,13 @@ def _trial_as_dict(trial: TrialResult) -> dict:
         **metrics_as_dict(trial.metrics),
         "gallery_hash": trial.gallery_hash,
         "query_hash": trial.query_hash,
+        **_verified(trial),
     }
+
+
+def _verified(trial: TrialResult) -> dict:
+    found = trial.verification
+    return {} if found is None else {"verification": verification_as_dict(found)}
 
 
 def _averages(trials: Sequence[Mapping]) -> dict:
@@ -97,8 +108,18 @@ def _averages(trials: Sequence[Mapping]) -> dict:
     return {
         name: {"cmc": {str(k): float(value) for k, value in enumerate(curves[i], start=1)}}
         | {field: float(values[i]) for field, values in others.items()}
+        | _averaged_verification(trials, i)
         for i, name in enumerate(("mean", "std"))
     }
+
+
+def _averaged_verification(trials: Sequence[Mapping], which: int) -> dict:
+    """Return the mean (0) or deviation (1) of the rates that all trials have."""
+    rates = {
+        place: float(mean_and_deviation(values)[which])
+        for place, values in rates_of_trials(trials).items()
+    }
+    return {"verification": nested(rates)} if rates else {}
 
 
 def mean_and_deviation(

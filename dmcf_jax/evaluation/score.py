@@ -9,6 +9,7 @@ needed. Nothing pickled is ever loaded.
 import os
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from dmcf_jax.evaluation.ranking.ranking import (
 )
 from dmcf_jax.evaluation.results import metrics_as_dict
 from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
+from dmcf_jax.evaluation.verification import verify_distances, verify_queries
+from dmcf_jax.evaluation.verification_results import verification_as_dict
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 
@@ -49,10 +52,12 @@ def score(
     distances: str | None = None,
     metric: str = "cosine",
     max_rank: int = 20,
+    verification: bool = True,
 ) -> dict:
     """Return protocol, cmc {'1': ...}, mAP, mINP (fractions), queries, valid_queries, gallery.
 
-    `notes` are reasons to doubt the scores; they are logged, too.
+    `notes` are reasons to doubt the scores; they are logged, too. `verification` holds what
+    `verification_as_dict` returns.
 
     Args:
         features: path of the `.npz` file.
@@ -61,6 +66,7 @@ def score(
         distances: path of an `.npy` matrix `[q, g]`, smaller is nearer, in place of the features;
             it is read in blocks.
         metric: cosine or euclidean; of no effect with `distances`.
+        verification: verify all pairs, too; two more passes over them.
 
     Raises:
         UserError: with everything that is wrong with the files and choices.
@@ -68,7 +74,8 @@ def score(
     problems = _choice_problems(features, metric, max_rank)
     arrays = _read_arrays(features, distances is None, problems) if features else {}
     matrix = _read_matrix(distances, problems) if distances else None
-    return score_arrays(arrays, protocol, matrix, problems, metric=metric, max_rank=max_rank)
+    options = {"metric": metric, "max_rank": max_rank, "verification": verification}
+    return score_arrays(arrays, protocol, matrix, problems, **options)
 
 
 def score_arrays(
@@ -79,6 +86,7 @@ def score_arrays(
     *,
     metric: str = "cosine",
     max_rank: int = 20,
+    verification: bool = True,
 ) -> dict:
     """Return what `score` returns, of arrays in memory.
 
@@ -109,13 +117,16 @@ def score_arrays(
         sides = arrays["query_features"], arrays["gallery_features"]
         same = rows_in_both(*sides)
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
+        verify = partial(verify_queries, *sides, *labels, ignore=ignore, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
+        verify = partial(verify_distances, matrix, *labels, ignore=ignore)
     metrics = summarise(ranked, max_rank)
     notes = suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same)
     for note in notes:
         log(f"NOTE: {note}")
-    return {"protocol": protocol, **metrics_as_dict(metrics), "notes": notes}
+    verified = {"verification": verification_as_dict(verify())} if verification else {}
+    return {"protocol": protocol, **metrics_as_dict(metrics), "notes": notes, **verified}
 
 
 def _choice_problems(features: str | None, metric: str, max_rank: int) -> list[Problem]:

@@ -110,5 +110,6 @@ def _convert(trained: TrainedModel, model: nn.Module, modality: str) -> Any:
     # Shapes of intermediate values, some with another order of axes; runtimes infer their own.
     del converted.graph.value_info[:]
     metadata = {"config": json.dumps(flatten(trained.config)), "step": str(trained.step)}
+    metadata["thresholds"] = json.dumps(trained.thresholds)
     set_model_props(converted, metadata)
     return converted

@@ -74,13 +74,18 @@ def _refuse_others(trained: TrainedModel, export_format: str) -> None:
         )
     expected = {"method.name": "dmcf", "model.non_local": [0, 0, 0, 0]} | {
         f"model.{name}": value
-        for name, value in (("pool", "max"), ("head", "reduction"), ("input", "three"))
+        for name, value in (
+            ("backbone", "resnet"),
+            ("pool", "max"),
+            ("head", "reduction"),
+            ("input", "three"),
+        )
     }
     fields = flatten(config)
     problems = [
         Problem(name, f"{name} is {fields[name]!r}, expected {value!r}")
         for name, value in expected.items()
-        if fields[name] != value
+        if fields.get(name, value) != value
     ]
     if export_format == "torch" and problems:
         raise UserError.listing(

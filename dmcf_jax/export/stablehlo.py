@@ -5,6 +5,7 @@ The file is a zip archive:
     visible.stablehlo, infrared.stablehlo  `jax.export` functions (weights, images) -> embeddings
     weights.safetensors                    the weights of both, by path
     config.json                            the run's config
+    thresholds.json                        the run's thresholds of a search; null if it has none
     versions.json                          of jax and dmcf_jax, which wrote it
 
 Images are uint8 [b h w 3] of any b, h and w; resizing and normalising are part of the functions.
@@ -56,6 +57,7 @@ def export_stablehlo(trained: TrainedModel, path: Path) -> None:
                 archive.writestr(f"{modality}.stablehlo", exported.serialize())
             archive.writestr("weights.safetensors", safetensors.numpy.save(weights))
             archive.writestr("config.json", json.dumps(trained.flat_config(), indent=2))
+            archive.writestr("thresholds.json", json.dumps(trained.thresholds, indent=2))
             archive.writestr("versions.json", json.dumps(versions()))
         verify(load_exported(temporary), trained, trained.model)
 

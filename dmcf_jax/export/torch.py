@@ -3,8 +3,11 @@
 visible.safetensors   the stream of visible images, as torchvision's ResNet
 infrared.safetensors  the stream of infrared images
 heads.safetensors     heads.G1.reduction.conv.weight, ..., log_variance
+
+The metadata of each file holds the run's thresholds of a search as JSON: 'null' if it has none.
 """
 
+import json
 from pathlib import Path
 
 import jax
@@ -31,6 +34,7 @@ def export_torch(trained: TrainedModel, path: Path) -> None:
     variables = jax.device_get(trained.variables)
     shared = sorted(variables["params"].get("shared", {}))
     metadata = {SHARED: " ".join(shared), "format": "pt"}
+    metadata["thresholds"] = json.dumps(trained.thresholds)
     parts = {modality: one_stream(variables, modality) for modality in MODALITIES}
     for name, part in (parts | {"heads": _heads(variables)}).items():
         write_safetensors(path / f"{name}.safetensors", to_torch(part), metadata)

@@ -1,7 +1,8 @@
 """BDTR: softmax and two-way ranking of unit rows (Ye et al., IJCAI 2018), the paper's baseline.
 
-Deviation: ResNet-50 with one batch-norm head instead of two AlexNets; batch norm uses its running
-statistics in evaluation, where the authors' code uses those of the test batch.
+Deviation: ResNet-50 with one batch-norm head instead of two AlexNets, which the row `bdtr_alexnet`
+has; batch norm uses its running statistics in evaluation, where the authors' code uses those of the
+test batch.
 """
 
 from dmcf_jax.methods.identity import READS

@@ -10,7 +10,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods.identity import READS
-from dmcf_jax.methods.losses.cross_modality_triplet import hard_cross_triplet
+from dmcf_jax.methods.losses.cross_modality_triplet import (
+    drawn_cross_triplet,
+    hard_cross_triplet,
+)
 from dmcf_jax.methods.losses.gradient_reversal import reverse_gradient
 from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained
 from dmcf_jax.methods.network.build import GROUPS, single_level
@@ -56,9 +59,12 @@ class CmganNetwork(TwoStreams):
 
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:
     """Return softmax, `triplet` across the modalities, and `modality` of the discriminator."""
-    margin = fields["loss.margin"]
+    margin, images = fields["loss.margin"], fields["sampler.K"]
+    drawn = fields["loss.mining"] == "random"
 
     def triplet(visible, infrared, people):
+        if drawn:
+            return {"triplet": drawn_cross_triplet(visible, infrared, images, margin)}
         return {"triplet": hard_cross_triplet(visible, infrared, people, margin)}
 
     generator = with_softmax(network, triplet, fields["loss.triplet_start_step"], margin)
@@ -99,6 +105,7 @@ METHOD = Method(
         *READS,
         "optim.lr_discriminator",
         "loss.margin",
+        "loss.mining",
         "loss.triplet_start_step",
         "loss.reversal",
     ),

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from dmcf_jax.methods.identity import READS
 from dmcf_jax.methods.losses.gsm import bilinear_terms, gsm_loss
 from dmcf_jax.methods.losses.statistics import watch
 from dmcf_jax.methods.method import (
@@ -26,12 +25,32 @@ from dmcf_jax.methods.method import (
 )
 from dmcf_jax.methods.network.build import GROUPS, single_level
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
+from dmcf_jax.methods.optimizer import READS as OPTIMIZER_READS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.cross_metric import MARGIN, lift, reach
 from dmcf_jax.models.unit_length import unit_length
 
 # S starts as |f - g|^2 - 1 of unit rows: between the 0 of equal and the 2 of unrelated ones.
 _FIRST_OFFSET = -1.0
+
+# Fields of the network; those of a classifier are not among them.
+_NETWORK = (
+    "stage_sizes",
+    "width",
+    "last_stride",
+    "shared_from",
+    "levels",
+    "stripes",
+    "embedding_dim",
+    "neck",
+    "head",
+    "pool",
+    "gem_p",
+    "input",
+    "pretrained",
+    "remat",
+    "non_local",
+)
 
 
 def _identity_maps(key, shape, dtype=jnp.float32):
@@ -61,13 +80,14 @@ class GsmNetwork(TwoStreams):
     def __call__(
         self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
     ) -> Outputs:
-        """Return the mapped unit rows, interleaved; nothing is classified."""
-        outputs = super().__call__(visible, infrared, train)
-        rows = unit_length(outputs.embeddings[self.features[0].name])
+        """Return the mapped unit rows, interleaved; no classifier is made."""
+        feature = self.features[0].name
+        pooled = self.fused_features(visible, infrared, train)[feature]
+        rows = unit_length(self.heads[feature].embed(pooled, train))
         both = jnp.stack(
             [self.mapped(rows[0::2], "visible"), self.mapped(rows[1::2], "infrared")], axis=1
         )
-        return Outputs({"G1": both.reshape(len(rows), -1)}, outputs.logits)
+        return Outputs({"G1": both.reshape(len(rows), -1)}, {})
 
     def describe(self, images: Float[Array, "n h w 3"], modality: str) -> Float[Array, "n o"]:
         """Return the mapped unit rows of one modality."""
@@ -101,7 +121,12 @@ def _fit(fields: Fields, variables: dict, embedded: Embedded) -> dict:
 
 METHOD = Method(
     title="GSM",
-    reads=READS,
+    reads=(
+        *(f"model.{name}" for name in _NETWORK),
+        *OPTIMIZER_READS,
+        "optim.lr_backbone",
+        "optim.lr_heads",
+    ),
     network=partial(single_level, kind=GsmNetwork),
     trained=Trained(
         make_loss,

@@ -1,7 +1,7 @@
 """TONE: softmax and a contrastive loss of pairs (Ye et al., AAAI 2018).
 
 Deviation: ResNet-50 instead of two AlexNets; rows have unit length one by one, where the authors'
-code normalises columns over the batch.
+code normalises columns over the batch, as `loss.normalise` = 'batch' does.
 """
 
 from dmcf_jax.methods.identity import READS
@@ -11,7 +11,8 @@ from dmcf_jax.methods.network import build
 from dmcf_jax.methods.network.two_streams import TwoStreams
 from dmcf_jax.methods.pairs import watch_pairs, with_softmax
 
-TONE_READS = (*READS, "loss.margin", "loss.contrastive_weight", "loss.triplet_start_step")
+_OWN = ("margin", "normalise", "contrastive_weight", "triplet_start_step")
+TONE_READS = (*READS, *(f"loss.{name}" for name in _OWN))
 
 
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:
@@ -19,7 +20,9 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
 
     def contrasted(visible, infrared, labels):
         partner, same = half_of_other_people(infrared, labels)
-        value = pair_contrastive(visible, partner, same, fields["loss.margin"])
+        value = pair_contrastive(
+            visible, partner, same, fields["loss.margin"], fields["loss.normalise"]
+        )
         return {"contrastive": fields["loss.contrastive_weight"] * value}
 
     return with_softmax(network, contrasted, fields["loss.triplet_start_step"])

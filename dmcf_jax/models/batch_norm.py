@@ -25,17 +25,19 @@ class BatchNorm(nn.Module):
         train: normalise by the batch and update the statistics, else by the statistics.
         dtype: of the output.
         use_bias: False leaves out the parameter `bias`, which then is 0.
+        use_scale: False leaves out the parameter `scale`, which then is 1.
     """
 
     train: bool
     dtype: Any = jnp.float32
     use_bias: bool = True
+    use_scale: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
         """Return `x` with mean 0 and variance 1 in each channel, times `scale` plus `bias`."""
         size = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (size,))
+        scale = self.param("scale", nn.initializers.ones, (size,)) if self.use_scale else 1.0
         bias = self.param("bias", nn.initializers.zeros, (size,)) if self.use_bias else 0.0
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (size,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (size,))

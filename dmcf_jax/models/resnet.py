@@ -21,6 +21,15 @@ STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 EXPANSION = 4  # a block's output channels by its inner channels
 
 
+def map_size(size: tuple[int, int], stage: str, last_stride: int) -> tuple[int, int]:
+    """Return height and width of a stage's output for input images of `size`."""
+    halvings = {"stem": 2, "layer1": 2, "layer2": 3, "layer3": 4, "layer4": 3 + last_stride}[stage]
+    height, width = size
+    for _ in range(halvings):
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return height, width
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3, 1x1 convolutions around a shortcut; the stride sits on the 3x3.
 

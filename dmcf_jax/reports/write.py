@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 
 from dmcf_jax.evaluation.results import cmc_csv, markdown_table
+from dmcf_jax.evaluation.verification_table import verification_table
 from dmcf_jax.runtime.files import write_atomically
 
 
@@ -22,9 +23,10 @@ def write_report(result: Mapping, folder: str | os.PathLike, name: str | None = 
     from dmcf_jax.reports.figures.cmc_panels import cmc_figure  # matplotlib loads slowly
 
     stem = os.path.join(os.fspath(folder), name or result["protocol"])
+    verified = verification_table([result])
     contents = {
         ".json": (json.dumps(result, indent=2) + "\n").encode(),
-        ".md": markdown_table([result]).encode(),
+        ".md": "\n".join(filter(None, [markdown_table([result]), verified])).encode(),
         ".csv": cmc_csv(result).encode(),
         **cmc_figure(result),
     }

@@ -170,6 +170,11 @@ class EmbeddingSet:
                 found[row] = {name: str(texts[name][line]) for name in TEXTS}
         return found
 
+    def column(self, name: str) -> Iterator[np.ndarray]:
+        """Yield one of `TEXTS` of all rows, a shard at a time."""
+        for number, rows in enumerate(self.manifest["rows"]):
+            yield self._array(number, name, (rows,))
+
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of each picture's file by its path; none of older embeddings."""
         found: dict[str, str] = {}

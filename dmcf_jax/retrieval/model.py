@@ -24,6 +24,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.data.wide_values import FULL, WideRange
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.evaluation.thresholds import is_thresholds
 from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
@@ -56,6 +57,7 @@ ADDED = {
     "data.input": "rgb",
     "data.standardise": False,
     "data.wide_range": "full",
+    "model.backbone": "resnet",
     "model.neck": "relu",
     "model.head": "reduction",
     "model.pool": "max",
@@ -79,6 +81,7 @@ class FeatureExtractor:
         trained: the run's network; None for an exported file.
         wide_range: values of pictures of more than eight bits that become 0 and 255.
         across_only: whether embeddings compare between the modalities only, see `Method`.
+        thresholds: recorded with the run, see `evaluation/thresholds.py`; None if there are none.
     """
 
     source: str
@@ -90,6 +93,7 @@ class FeatureExtractor:
     _embed: Callable[[np.ndarray, str], Any] = dataclasses.field(repr=False)
     wide_range: WideRange = FULL
     across_only: bool = False
+    thresholds: dict[str, Any] | None = None
 
     def embed(self, images: Picture | Iterable[Picture], modality: str) -> Float[np.ndarray, "n d"]:
         """Return float32 embeddings of unit length, one row for each picture.
@@ -246,6 +250,7 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
         embed,
         trained.wide_range,
         METHODS[trained.config.method.name].across_only,
+        trained.thresholds,
     )
 
 
@@ -258,6 +263,10 @@ def _exported(path: Path) -> FeatureExtractor:
             config = json.loads(archive.read("config.json"))
             weights = safetensors.numpy.load(archive.read("weights.safetensors"))
             program = jax.export.deserialize(bytearray(archive.read("visible.stablehlo")))
+            known = "thresholds.json" in archive.namelist()  # not in older exports
+            thresholds = json.loads(archive.read("thresholds.json")) if known else None
+            if not is_thresholds(thresholds):
+                raise ValueError("thresholds.json holds none")
         size, filter = tuple(config["data.size"]), config["data.filter"]
         wide = _wide_range(config)
     except (*DAMAGED_ARCHIVE, safetensors.SafetensorError) as error:
@@ -266,7 +275,7 @@ def _exported(path: Path) -> FeatureExtractor:
     fingerprint, dimension = fingerprint_of(weights, config), program.out_avals[0].shape[1]
     across_only = METHODS[config.get("method.name", "dmcf")].across_only
     return FeatureExtractor(
-        str(path), fingerprint, size, filter, dimension, None, embed, wide, across_only
+        str(path), fingerprint, size, filter, dimension, None, embed, wide, across_only, thresholds
     )
 
 

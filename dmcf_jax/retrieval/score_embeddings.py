@@ -18,12 +18,13 @@ def score_embeddings(
     *,
     metric: str = "cosine",
     max_rank: int = 20,
+    verification: bool = True,
 ) -> dict:
     """Return what `evaluation.score.score` returns, for two folders of embeddings.
 
     Args:
         query, gallery: folders of one model, whose pictures have identities.
-        protocol, metric, max_rank: see there. Cameras are the numbers in their names.
+        protocol, metric, max_rank, verification: see there. Cameras are the numbers in their names.
 
     Raises:
         UserError: folders of different models, or pictures without identity.
@@ -43,7 +44,8 @@ def score_embeddings(
         arrays[f"{side}_ids"] = np.array([numbers[label["identity"]] for label in labels[side]])
         cameras = _cameras([label["camera"] for label in labels[side]])
         arrays |= {} if cameras is None else {f"{side}_cameras": cameras}
-    return score_arrays(arrays, protocol, metric=metric, max_rank=max_rank)
+    options = {"metric": metric, "max_rank": max_rank, "verification": verification}
+    return score_arrays(arrays, protocol, **options)
 
 
 def _refuse_unknown(labels: dict[str, list[dict[str, str]]]) -> None:

@@ -19,7 +19,7 @@ from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.data_record import wide_range_of
 from dmcf_jax.runs.folder import read_json, restore_config
-from dmcf_jax.runs.summary import AVERAGED
+from dmcf_jax.runs.summary import AVERAGED, thresholds_of
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.runtime.paths import local_path
 
@@ -54,6 +54,7 @@ class TrainedModel:
         step: of the checkpoint; 0 for an untrained network.
         chosen_by: how the checkpoint was chosen.
         wide_range: values of pictures of more than eight bits that become 0 and 255.
+        thresholds: of this checkpoint, as `summary.json` has them; None where it has none.
     """
 
     config: ConfigDict
@@ -62,6 +63,7 @@ class TrainedModel:
     step: int
     chosen_by: str
     wide_range: WideRange = FULL
+    thresholds: dict[str, Any] | None = None
 
     def flat_config(self) -> dict[str, Any]:
         """Return the config by dotted names, with the range where one was measured."""
@@ -123,7 +125,9 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
     wide_range = wide_range_of(workdir)
     chosen_by += f", {AVERAGED} weights" if built.averaged else ""
     step = int(state.step)
-    return TrainedModel(config, built.model, state.evaluated, step, chosen_by, wide_range)
+    thresholds = thresholds_of(workdir, step)
+    origin = step, chosen_by, wide_range, thresholds
+    return TrainedModel(config, built.model, state.evaluated, *origin)
 
 
 def untrained(workdir: str | Path) -> TrainedModel:

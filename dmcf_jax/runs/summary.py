@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dmcf_jax.evaluation.thresholds import threshold_lines
 from dmcf_jax.runs.folder import read_json
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.files import write_atomically
@@ -20,7 +21,8 @@ def write_summary(workdir: Path, summary: dict[str, Any]) -> None:
         summary: `step`; `weights`, `LAST` or `AVERAGED`: those that were evaluated; `alarms`, a
             list of {'feature', 'kind', 'since'} with a kind of `KINDS` and the step of the alarm;
             `rank-1`, by group of people {'value': a fraction or None where embeddings cannot be
-            ranked, 'people': their number}.
+            ranked, 'people': their number}; `thresholds`, what `measure_thresholds` returned with
+            `group`, who its people are, or None.
     """
     write_atomically(workdir / "summary.json", json.dumps(summary, indent=2) + "\n")
 
@@ -53,7 +55,15 @@ def summary_lines(summary: dict[str, Any] | None) -> list[str]:
         averaged = summary.get("weights") == AVERAGED
         which = ", with the weights averaged over the steps" if averaged else ""
         lines.append(f"rank-1 among {people} people{which}: {groups}")
+    if "thresholds" in summary:  # older runs have none
+        lines += threshold_lines(summary["thresholds"])
     return lines
+
+
+def thresholds_of(workdir: str | Path, step: int) -> dict[str, Any] | None:
+    """Return the thresholds that a run recorded for its checkpoint `step`; None if it has none."""
+    summary = read_summary(workdir) or {}
+    return summary.get("thresholds") if summary.get("step") == step else None
 
 
 def _percent(value: float | None) -> str:

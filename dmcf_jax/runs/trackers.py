@@ -79,10 +79,11 @@ class MlflowTracker(Tracker):
     def __init__(self, workdir: Path, config: Mapping[str, Any], known: str | None):
         """Start a run, or go on with the one that is `known`."""
         import mlflow
+        from mlflow.environment_variables import MLFLOW_EXPERIMENT_NAME
 
         self._client = client = mlflow.MlflowClient()
         if known is None:
-            name = mlflow.environment_variables.MLFLOW_EXPERIMENT_NAME.get() or PROJECT
+            name = MLFLOW_EXPERIMENT_NAME.get() or PROJECT
             found = client.get_experiment_by_name(name)
             experiment = found.experiment_id if found else client.create_experiment(name)
             known = client.create_run(experiment, run_name=workdir.name).info.run_id

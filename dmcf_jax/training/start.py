@@ -22,7 +22,7 @@ from dmcf_jax.runtime.devices import replicated, with_sharding
 from dmcf_jax.runtime.random_keys import named_key
 from dmcf_jax.training.init_from import overlay, start_from
 from dmcf_jax.weights import synthetic
-from dmcf_jax.weights.imagenet import load_resnet
+from dmcf_jax.weights.imagenet import load_alexnet, load_resnet
 
 
 def start_state(
@@ -92,8 +92,15 @@ def _given_weights(
     log(f"both streams start from {config.model.pretrained}")
     if config.model.pretrained == synthetic.NAME:
         return _synthetic_weights(config, shapes)
-    sizes, width = tuple(config.model.stage_sizes), config.model.width
-    return stream_weights(shapes, load_resnet(config.model.pretrained, sizes, width))
+    return stream_weights(shapes, _backbone_weights(config))
+
+
+def _backbone_weights(config: ConfigDict) -> dict:
+    """Return the variables of a complete stream from the file that the config names."""
+    model = config.model
+    if model.backbone == "alexnet":
+        return load_alexnet(model.pretrained, model.width)
+    return load_resnet(model.pretrained, tuple(model.stage_sizes), model.width)
 
 
 def _synthetic_weights(config: ConfigDict, shapes: dict) -> dict:

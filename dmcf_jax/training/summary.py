@@ -1,5 +1,7 @@
 """The end of a run: its alarms, and rank-1 on trained beside held-out people."""
 
+from typing import Any
+
 import jax
 import numpy as np
 from ml_collections import ConfigDict
@@ -19,6 +21,7 @@ from dmcf_jax.training.health import Health
 from dmcf_jax.training.validation import Score
 
 IMAGES_EACH = 4  # of a person and modality, so that the sample is embedded in seconds
+TRAINED = "trained people"
 
 
 def make_health(run: Run, built: Built) -> Health:
@@ -35,8 +38,8 @@ def summarise(
     """Write summary.json of a finished run and log its lines.
 
     Args:
-        groups: images of 'trained people' and, where there are any, of others.
-        score: (state, images) -> scores with 'rank-1'.
+        groups: images of 'trained people' and, where there are any, of others, on whom thresholds
+            are measured.
     """
     samples = sample_people(run.config, groups)
     ranks = {
@@ -48,11 +51,28 @@ def summarise(
         "weights": AVERAGED if state.average else LAST,
         "alarms": [alarm._asdict() for alarm in health.alarms],
         "rank-1": ranks,
+        "thresholds": _thresholds(state, groups, score),
     }
     if hosts.is_first():
         write_summary(run.workdir, summary)
     for line in summary_lines(summary):
         log(line)
+
+
+def _thresholds(
+    state: TrainState, groups: dict[str, ImageStore], score: Score
+) -> dict[str, Any] | None:
+    """Return the thresholds on people that were not trained on; None where there are none."""
+    others = [(name, store) for name, store in groups.items() if name != TRAINED]
+    if not others:
+        return None
+    (name, store), *_ = others
+    group = {"group": name, "people": len(np.unique(store.identity))}
+    try:
+        return group | score.thresholds(state, store)
+    except UserError as error:  # collapsed embeddings, as in _rank_1
+        log(str(error))
+        return group | {"pairs": {}}
 
 
 def _rank_1(state: TrainState, store: ImageStore, score: Score) -> float | None:

@@ -1,1 +1,1 @@
-"""Weights in files: PyTorch, safetensors and the Hugging Face hub, and ResNets for ImageNet."""
+"""Weights in files: PyTorch, safetensors and the Hugging Face hub; backbones of ImageNet."""

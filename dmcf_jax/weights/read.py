@@ -29,8 +29,8 @@ def read_weights(path: str | Path) -> dict[str, Float[np.ndarray, "..."]]:
     local = fetch_file(str(path), _HUB_FILE) if is_address(str(path)) else Path(path)
     if not local.is_file():
         raise UserError(
-            f"there is no file {path}. Name a ResNet-50 of torchvision or timm (.pth or "
-            ".safetensors), or hf://owner/name.",
+            f"there is no file {path}. Name a ResNet-50 of torchvision or timm or an AlexNet of "
+            "torchvision (.pth or .safetensors), or hf://owner/name.",
             about=str(path),
         )
     is_safetensors = local.suffix == ".safetensors"

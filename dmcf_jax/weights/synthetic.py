@@ -36,7 +36,8 @@ def load_synthetic() -> dict:
 def trained_with() -> dict[str, Any]:
     """Return the config fields of the pretraining, by their dotted names."""
     with safe_open(FILE, "np") as file:
-        return json.loads(file.metadata()["config"])
+        fields = json.loads(file.metadata()["config"])
+    return {"model.backbone": "resnet"} | fields  # the file may be older than this field
 
 
 def refuse_other_networks(fields: dict[str, Any]) -> None:
@@ -46,12 +47,12 @@ def refuse_other_networks(fields: dict[str, Any]) -> None:
         fields: config fields by dotted name, tuples as lists.
 
     Raises:
-        UserError: naming each field of `NEEDED` that differs.
+        UserError: naming each field of `NEEDED` that differs, and another backbone.
     """
     expected = trained_with()
     problems = [
         Problem(name, f"{name} is {fields[name]!r}, but the weights need {expected[name]!r}")
-        for name in NEEDED
+        for name in ("model.backbone", *NEEDED)
         if fields[name] != expected[name]
     ]
     if problems:

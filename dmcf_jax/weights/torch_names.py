@@ -1,7 +1,8 @@
 """PyTorch's names of dmcf_jax's variables: one table, read in both directions.
 
 A stream is named and shaped as in torchvision, alone (`layer1.0.conv1.weight`) or within a DMCF
-(`visible.layer1.0.conv1.weight`); heads are `heads.G1.reduction.conv.weight` and so on.
+(`visible.layer1.0.conv1.weight`); heads are `heads.G1.reduction.conv.weight` and so on. AlexNet's
+batch norm, which torchvision's has not, is `fc6_bn`.
 """
 
 import re
@@ -23,8 +24,18 @@ _CONVOLUTIONS = (
     ("layer{stage}.{block}.conv{n}", "layer{stage}_{block}/conv{n}"),
     ("layer{stage}.{block}.downsample.0", "layer{stage}_{block}/downsample_conv"),
 )
+# Of an AlexNet, with their biases.
+_ALEXNET = (
+    ("features.0", "stem_conv", _KERNEL),
+    ("features.3", "layer1_conv", _KERNEL),
+    ("features.6", "layer2_conv", _KERNEL),
+    ("features.8", "layer3_conv", _KERNEL),
+    ("features.10", "layer4_conv", _KERNEL),
+    ("classifier.1", "fc6", _MATRIX),
+)
 _NORMS = (
     ("bn1", "bn1"),
+    ("fc6_bn", "fc6_bn"),
     ("layer{stage}.{block}.bn{n}", "layer{stage}_{block}/bn{n}"),
     ("layer{stage}.{block}.downsample.1", "layer{stage}_{block}/downsample_bn"),
 )
@@ -43,21 +54,29 @@ def _norm_rows(torch_name: str, path: str) -> list[Row]:
     ]
 
 
+def _linear_rows(torch_name: str, path: str, axes: tuple[int, ...]) -> list[Row]:
+    return [
+        (f"{torch_name}.weight", f"params/{path}/kernel", axes),
+        (f"{torch_name}.bias", f"params/{path}/bias", None),
+    ]
+
+
 def _stream_rows(stream: str) -> Iterator[Row]:
     dotted, slashed = (stream + mark if stream else "" for mark in "./")
     for torch_name, path in _CONVOLUTIONS:
         yield f"{dotted}{torch_name}.weight", f"params/{slashed}{path}/kernel", _KERNEL
+    for torch_name, path, axes in _ALEXNET:
+        yield from _linear_rows(dotted + torch_name, slashed + path, axes)
     for torch_name, path in _NORMS:
         yield from _norm_rows(dotted + torch_name, slashed + path)
 
 
 def _head_rows(kind: str) -> Iterator[Row]:
     torch_name, path = f"heads.{kind}{{n}}", f"heads_{kind}{{n}}"
-    yield f"{torch_name}.reduction.conv.weight", f"params/{path}/reduction/conv/kernel", _MATRIX
-    yield f"{torch_name}.reduction.conv.bias", f"params/{path}/reduction/conv/bias", None
+    yield from _linear_rows(f"{torch_name}.reduction.conv", f"{path}/reduction/conv", _MATRIX)
     yield from _norm_rows(f"{torch_name}.reduction.bn", f"{path}/reduction/bn")
-    yield f"{torch_name}.classifier.weight", f"params/{path}/classifier/kernel", _MATRIX
-    yield f"{torch_name}.classifier.bias", f"params/{path}/classifier/bias", None
+    for layer in ("hidden", "classifier"):
+        yield from _linear_rows(f"{torch_name}.{layer}", f"{path}/{layer}", _MATRIX)
 
 
 # A word in braces is a number.

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from dmcf_jax.config.validate import differences, flatten, map_size, validate, weighting_start
+from dmcf_jax.config.validate import differences, flatten, validate, weighting_start
 from dmcf_jax.configs import default, llcm, own, regdb, synthetic, sysu_mm01
 from dmcf_jax.errors import UserError
+from dmcf_jax.models.resnet import map_size
 from dmcf_jax.runs.folder import restore_config
 from dmcf_jax.runtime.files import write_atomically
 

@@ -85,6 +85,17 @@ def test_python_and_the_command_find_the_same(done):
     assert first["matches"][0]["path"] in line
 
 
+def test_the_threshold_and_the_verification_count_the_pairs_there_are(done):
+    folder, printed = done
+    verified = json.loads((folder / "score.json").read_text())["verification"]
+    same = PEOPLE * 4 * 4  # four pictures in each modality
+    assert verified["same_person_pairs"] == same
+    assert verified["different_person_pairs"] == (PEOPLE * 4) ** 2 - same
+    assert (folder / "run/figures/verification.png").exists()
+    (line,) = [part for part in printed.splitlines() if part.startswith("Accepted from")]
+    assert "a score of 0.8000" in line and "of 4 queries match nobody" in line
+
+
 @needs_chromium
 def test_the_pages_open_in_a_browser(done, tmp_path):
     folder, _ = done

@@ -179,6 +179,7 @@ def test_the_command_prints_only_the_json(tmp_path):
     result = json.loads(done.stdout)
     assert set(result) == {
         "protocol", "cmc", "mAP", "mINP", "queries", "valid_queries", "gallery", "notes",
+        "verification",
     }  # fmt: skip
     assert result == score(path, "sysu_mm01", max_rank=5)
 

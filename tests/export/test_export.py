@@ -3,7 +3,9 @@
 Truth: the run's own network; for resizing, Pillow.
 """
 
+import dataclasses
 import io
+import json
 import sys
 import zipfile
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from jax import export as jax_export
 from PIL import Image
+from safetensors import safe_open
 from support import tiny
 
 from dmcf_jax.data.prepare_input import normalise
@@ -25,9 +28,11 @@ from dmcf_jax.export.verify import TOLERANCE, verify
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.initial import variable_shapes
 from dmcf_jax.models.tree_paths import leaves_by_path
+from dmcf_jax.retrieval.model import load_model
 from dmcf_jax.runtime.files import atomic_path
 from dmcf_jax.training.init_from import start_from
 
+THRESHOLDS = {"group": "held-out people", "people": 3, "pairs": {}}
 PAPERS = {**tiny.PAPERS_LEVELS, "model.shared_from": None}
 
 
@@ -41,6 +46,11 @@ def test_the_stablehlo_file_embeds_as_the_run(tmp_path, modality, exported):
     )
     np.testing.assert_allclose(load_exported(path)(images, modality), expected, atol=1e-4)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.slow
+def test_the_stablehlo_file_holds_the_thresholds_of_the_run(exported):
+    assert load_model(exported[1]).thresholds == THRESHOLDS
 
 
 @pytest.mark.slow
@@ -157,7 +167,7 @@ def test_the_onnx_files_embed_as_the_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    trained = tiny.model({"data.size": (96, 48)})
+    trained = dataclasses.replace(tiny.model({"data.size": (96, 48)}), thresholds=THRESHOLDS)
     path = tmp_path_factory.mktemp("export") / "a.zip"
     export_stablehlo(trained, path)
     return trained, path
@@ -174,6 +184,14 @@ def test_resizing_is_pillows_up_to_a_grey_level(method, pillow, size):
     expected = np.asarray(Image.fromarray(images[0]).resize((48, 96), pillow))
     found = np.asarray(resize(jnp.asarray(images), (96, 48), method))[0]
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("known", [None, THRESHOLDS])
+def test_the_torch_export_names_the_thresholds_of_the_run(tmp_path, known):
+    export_torch(dataclasses.replace(tiny.model(PAPERS), thresholds=known), tmp_path)
+    for file in tmp_path.glob("*.safetensors"):
+        with safe_open(file, "np") as opened:
+            assert json.loads(opened.metadata()["thresholds"]) == known
 
 
 @pytest.mark.parametrize("shared_from", [None, "layer3"])

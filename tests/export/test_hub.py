@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 from support import tiny
-from support.shared_model import PEOPLE, STEP, shared_folder, tiny_run
+from support.shared_model import PEOPLE, STEP, THRESHOLDS, shared_folder, tiny_run
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluate import _compare_data, _folder_of, _load
@@ -41,6 +41,7 @@ def test_a_shared_model_embeds_bit_for_bit_as_its_run(written):
     images = np.random.default_rng(0).integers(0, 256, (3, 40, 30, 3), np.uint8)
     run, shared = model_of(trained, "run"), load_model(folder)
     assert shared.fingerprint == run.fingerprint and shared.trained.step == STEP
+    assert shared.thresholds == run.thresholds == THRESHOLDS
     for modality in ("visible", "infrared"):
         expected = run.embed(images, modality)
         np.testing.assert_array_equal(shared.embed(images, modality), expected)

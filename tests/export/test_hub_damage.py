@@ -190,6 +190,7 @@ def test_a_hostile_config_is_refused_field_by_field(folder, change, about):
         (lambda content: content["trained_on"].update(dataset=[1]), "metrics.json: trained_on"),
         (lambda content: content.update(checkpoint=3), "metrics.json: checkpoint"),
         (lambda content: content.pop("results"), "metrics.json: results"),
+        (lambda content: content.update(thresholds={"group": "x"}), "metrics.json: thresholds"),
         (lambda content: content.update(format=None), "metrics.json"),
     ],
 )

@@ -38,6 +38,8 @@ _PLAUSIBLE = {
     "data.size": st.tuples(st.integers(30, 300), st.integers(30, 150)),
     "model.levels": st.lists(_STAGES, max_size=4).map(tuple),
     "model.stripes": st.lists(st.integers(0, 6), max_size=4).map(tuple),
+    "model.backbone": st.sampled_from(["resnet", "alexnet"]),
+    "model.pool": st.sampled_from(["max", "fc6"]),
     "model.shared_from": st.one_of(st.none(), _STAGES),
     "model.pretrained": st.just("file.pth"),
     "init_from": st.just("runs/other"),

@@ -93,11 +93,17 @@ def centre_triplet(rows, margin):
     return batch_hard(np.stack(points), margin, np.repeat(range(PEOPLE), 2))
 
 
+def centre(rows, margin):
+    people = [rows[2 * IMAGES * p : 2 * IMAGES * (p + 1)] for p in range(PEOPLE)]
+    return sum(((one[0::2].mean(0) - one[1::2].mean(0)) ** 2).sum() for one in people)
+
+
 KINDS = {
     "batch_hard": batch_hard,
     "weighted": weighted,
     "squared_difference": squared_difference,
     "centre_triplet": centre_triplet,
+    "centre": centre,
 }
 ONE = {"model.levels": ("layer2",), "model.stripes": (1,)}
 

@@ -30,7 +30,7 @@ from dmcf_jax.runs.load import load_trained
 from dmcf_jax.runs.summary import read_summary, summary_lines
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.train import train
-from dmcf_jax.training.validation import make_score
+from dmcf_jax.training.validation import Score
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 STEPS, DECAY = 5, 0.9
@@ -120,7 +120,7 @@ def test_scores_during_training_are_those_of_the_average():
     one = np.zeros(1, np.int32)
     store = ImageStore(np.zeros((1, 4, 4, 3), np.uint8), one, one, one, np.array(["1.png"]))
     with pytest.raises(Seen) as seen:
-        make_score(Spy())(state, store)
+        Score(Spy())(state, store)
     assert not seen.value.args[0]["params"]["w"].any()
 
 

@@ -259,6 +259,7 @@ def test_an_exported_file_is_ready_for_use(people, tmp_path):
     write_export(tmp_path / "dmcf.zip")
     model = load_model(tmp_path / "dmcf.zip")
     assert (model.size, model.dimension) == ((16, 8), 3)
+    assert model.thresholds is None  # of an older version
     paths = sorted((people / "visible").rglob("*.png"))
     means = np.stack([model.read(path).mean((0, 1)) for path in paths]) * [1, 2, 3]
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)

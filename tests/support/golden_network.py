@@ -40,9 +40,9 @@ def tensor(name, shape):
     return value.astype(np.float32)
 
 
-def images(name, count):
+def images(name, count, size=(HEIGHT, WIDTH_OF_IMAGE)):
     """Return uint8 images [count h w 3]."""
-    return _draw(name).randint(0, 256, (count, HEIGHT, WIDTH_OF_IMAGE, 3)).astype(np.uint8)
+    return _draw(name).randint(0, 256, (count, *size, 3)).astype(np.uint8)
 
 
 def normalise(raw):
@@ -56,7 +56,19 @@ _SGD = {"lr_backbone": 0.001, "lr_heads": 0.01}
 SINGLE_LEVEL = {
     "baseline_2019": _SGD | {"nesterov": True, "weight_decay": 5e-4},
     "bdtr": _SGD | {"nesterov": False, "weight_decay": 0.0},
+    "bdtr_alexnet": {
+        "lr_backbone": 0.001,
+        "lr_heads": 0.001,
+        "nesterov": False,
+        "weight_decay": 0.0,
+    },
 }
+ALEXNET_SIZE = (96, 80)  # of its images: its last map is larger than 2 x 2, as fc6 needs
+
+
+def size_of(row):
+    """Return height and width of the images of a row of `SINGLE_LEVEL`."""
+    return ALEXNET_SIZE if row == "bdtr_alexnet" else (HEIGHT, WIDTH_OF_IMAGE)
 
 
 def projections(name, tensor):

@@ -21,6 +21,11 @@ DATA = {
     "wide_range": [0, 65535],
     "package_version": "0.1.0",
 }
+THRESHOLDS = {
+    "group": "held-out people",
+    "people": 20,
+    "pairs": {"across modalities": {"thresholds": {"0.01": {"score": 0.5, "tpr": 0.25}}}},
+}
 SETTINGS = tiny.ONE_LEVEL | {"data.data_dir": "/home/somebody/data"}
 
 
@@ -32,9 +37,8 @@ def tiny_run(workdir: Path, start: str = "/secret/run") -> TrainedModel:
         text = json.dumps(result(f"regdb/{name}", step=step))
         (workdir / f"evaluation/regdb/{name}.json").write_text(text)
     trained = tiny.model(SETTINGS | {"init_from": start}, identities=len(PEOPLE))
-    return TrainedModel(
-        trained.config, trained.model, trained.variables, STEP, "last", trained.wide_range
-    )
+    origin = STEP, "last", trained.wide_range, THRESHOLDS
+    return TrainedModel(trained.config, trained.model, trained.variables, *origin)
 
 
 def shared_folder(root: Path) -> tuple[TrainedModel, Path]:

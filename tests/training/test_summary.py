@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import collapsing, tiny_run
@@ -10,10 +11,14 @@ from support import collapsing, tiny_run
 from dmcf_jax.configs import default
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluate import evaluate
+from dmcf_jax.evaluation.thresholds import KINDS, measure_thresholds, threshold_lines
+from dmcf_jax.methods.train_state import TrainState
+from dmcf_jax.runs.load import load_trained
 from dmcf_jax.runs.metrics_log import read_metrics
-from dmcf_jax.runs.summary import read_summary
+from dmcf_jax.runs.summary import read_summary, thresholds_of, write_summary
 from dmcf_jax.train import train
-from dmcf_jax.training.summary import IMAGES_EACH, sample_people
+from dmcf_jax.training.summary import IMAGES_EACH, TRAINED, _thresholds, sample_people
+from dmcf_jax.training.validation import Score
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,13 @@ def test_a_healthy_run_has_no_alarm_and_its_rank_1_is_reported(data_dir, tmp_pat
     assert {score["people"] for score in summary["rank-1"].values()} == {2}
     held_out = json.loads((tmp_path / "evaluations.jsonl").read_text())
     assert summary["rank-1"]["held-out people"]["value"] == pytest.approx(held_out["rank-1"])
+    # Two people with two images in each modality: 16 pairs, too few for a rate of 1e-2.
+    thresholds = summary["thresholds"]
+    assert (thresholds["group"], thresholds["people"]) == ("held-out people", 2)
+    assert {name: pairs["thresholds"] for name, pairs in thresholds["pairs"].items()} == {
+        name: {} for name in KINDS
+    }
+    assert load_trained(tmp_path).thresholds == thresholds
     assert "no alarm" in capsys.readouterr().err
     # A finished run whose summary was lost writes it again, and evaluation repeats it.
     (tmp_path / "summary.json").unlink()
@@ -107,3 +119,46 @@ def test_samples_have_equally_many_people_in_both_modalities_and_few_images():
     assert sample_people(config, groups) == {}
     config.train.summary_people = 100
     assert list(sample_people(config, groups | {"one": store_of([200])})) == ["trained", "held-out"]
+
+
+STATE = TrainState(jnp.int32(0), {}, {}, {})
+
+
+class ByPath:
+    """In place of an embedder: vectors that are stored as images."""
+
+    def __call__(self, variables, images, modality):
+        return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+def test_thresholds_are_measured_on_people_who_were_not_trained_on():
+    trained, others = store_of(range(4)), store_of(range(10, 24))
+    draw = np.random.default_rng(0)
+    for store in (trained, others):
+        store.images[:] = draw.integers(0, 256, store.images.shape)
+    score = Score(ByPath())
+    groups = {TRAINED: trained, "held-out people": others}
+    found = _thresholds(STATE, groups, score)
+    vectors = ByPath()(None, others.images, None)
+    assert found == {"group": "held-out people"} | measure_thresholds(vectors, others)
+    assert found["people"] == 14 and "0.01" in found["pairs"]["across modalities"]["thresholds"]
+    assert _thresholds(STATE, {TRAINED: trained}, score) is None
+    across = Score(ByPath(), across_only=True)
+    assert list(_thresholds(STATE, groups, across)["pairs"]) == ["across modalities"]
+
+
+def test_embeddings_without_direction_have_no_thresholds(capsys):
+    blank = store_of(range(10, 14))
+    blank.images[:] = 0
+    groups = {TRAINED: store_of(range(4)), "held-out people": blank}
+    found = _thresholds(STATE, groups, Score(ByPath()))
+    assert found == {"group": "held-out people", "people": 4, "pairs": {}}
+    assert "length 0" in capsys.readouterr().err and "length 0" in threshold_lines(found)[0]
+
+
+def test_thresholds_belong_to_the_step_that_they_were_measured_at(tmp_path):
+    assert thresholds_of(tmp_path, 5) is None
+    write_summary(tmp_path, {"step": 5, "alarms": [], "rank-1": {}, "thresholds": {"people": 2}})
+    assert thresholds_of(tmp_path, 5) == {"people": 2} and thresholds_of(tmp_path, 4) is None
+    write_summary(tmp_path, {"step": 5, "alarms": [], "rank-1": {}})  # of an older version
+    assert thresholds_of(tmp_path, 5) is None

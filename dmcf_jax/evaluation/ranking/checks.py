@@ -61,6 +61,23 @@ def _row_problem(
     return Problem(str(paths[row]), f"{name} row {row} ({paths[row]}) {reason}")
 
 
+def rankable_squares(
+    queries: Float[np.ndarray, "q d"], gallery: Float[np.ndarray, "g d"], metric: str
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " g"]]:
+    """Return both sides' `squared_norms`.
+
+    Raises:
+        UserError: an unknown metric, or embeddings that cannot be compared, with their rows.
+    """
+    check_choice("metric", metric, METRICS)
+    squares = squared_norms(queries), squared_norms(gallery)
+    problems = embedding_problems(squares[0], "query", metric)
+    problems += embedding_problems(squares[1], "gallery", metric)
+    if problems:
+        raise UserError.listing("embeddings that cannot be ranked:", problems)
+    return squares
+
+
 def matrix_problems(matrix: np.ndarray, rows_at_once: int = 256) -> list[Problem]:
     """Return a problem for each row of distances with NaN or infinity: ten at most, and a count."""
     bad = [

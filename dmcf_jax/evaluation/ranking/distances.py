@@ -20,6 +20,7 @@ from dmcf_jax.runtime.devices import by_row, ranking_mesh, replicated, shard
 
 # Types whose values float32 holds exactly.
 EXACT_TYPES = (np.dtype(np.float32), np.dtype(np.float16))
+LARGEST = float(np.finfo(np.float32).max)
 RESIDENT_BYTES = 2**30
 
 
@@ -66,7 +67,8 @@ class MatrixTiles:
 
     Row `query_order[k]` and column `gallery_order[l]` hold what the ranking calls `(k, l)`.
     Values of other types than `EXACT_TYPES` are replaced by their order within the complete row,
-    which is all that ranking needs. Tiles are in host memory.
+    which is all that ranking needs; with `rounded` by the nearest float32, which compares between
+    rows. Tiles are in host memory.
     """
 
     def __init__(
@@ -75,11 +77,12 @@ class MatrixTiles:
         query_order: Int[np.ndarray, " q"],
         gallery_order: Int[np.ndarray, " g"],
         grid: TileGrid,
+        rounded: bool = False,
     ):
         self._matrix = matrix
         self._orders = query_order, gallery_order
         self._grid = grid
-        self._exact = matrix.dtype in EXACT_TYPES
+        self._exact = rounded or matrix.dtype in EXACT_TYPES
         self._ranked = (-1, np.empty((0, 0), np.float32))  # of one query block
 
     def tile(self, i: int, j: int) -> Float[np.ndarray, "q g"]:
@@ -96,8 +99,11 @@ class MatrixTiles:
 
     def _part(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         if _is_run(rows):
-            return self._matrix[rows[0] : rows[-1] + 1].take(columns, axis=1)
-        return self._matrix[np.ix_(rows, columns)]
+            part = self._matrix[rows[0] : rows[-1] + 1].take(columns, axis=1)
+        else:
+            part = self._matrix[np.ix_(rows, columns)]
+        # float32 rounds its largest values to infinity, which marks pairs that do not count.
+        return part.clip(-LARGEST, LARGEST) if np.can_cast(np.float64, part.dtype) else part
 
     def _order_of(self, i: int, rows: np.ndarray) -> np.ndarray:
         if self._ranked[0] != i:

@@ -25,13 +25,7 @@ from jaxtyping import Bool, Float, Int, Int32, Shaped
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.ranking.block_ranker import BlockRanker, QueryGallery
-from dmcf_jax.evaluation.ranking.checks import (
-    METRICS,
-    check_choice,
-    embedding_problems,
-    matrix_problems,
-    squared_norms,
-)
+from dmcf_jax.evaluation.ranking.checks import check_choice, matrix_problems, rankable_squares
 from dmcf_jax.evaluation.ranking.distances import EXACT_TYPES, EmbeddingTiles, MatrixTiles, Tiles
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal, RerankedTiles
 from dmcf_jax.evaluation.ranking.tile_grid import TileGrid, plan_blocks
@@ -112,13 +106,7 @@ def rank_queries(
     Raises:
         UserError: embeddings with NaN, infinity or (cosine) length 0, with their rows.
     """
-    check_choice("metric", metric, METRICS)
-    squares = squared_norms(query_embeddings), squared_norms(gallery_embeddings)
-    problems = embedding_problems(squares[0], "query", metric)
-    problems += embedding_problems(squares[1], "gallery", metric)
-    if problems:
-        raise UserError.listing("embeddings that cannot be ranked:", problems)
-
+    squares = rankable_squares(query_embeddings, gallery_embeddings, metric)
     devices = devices or ranking_mesh()
 
     def source(query_order: np.ndarray, gallery_order: np.ndarray, grid: TileGrid) -> Tiles:

@@ -17,6 +17,7 @@ from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.records.prepared import is_synthetic
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.results import read_result
+from dmcf_jax.evaluation.thresholds import is_thresholds
 from dmcf_jax.export.hub.layout import FORMAT, HASHED, METRICS
 from dmcf_jax.runs.data_record import metadata_of, read_record
 from dmcf_jax.runs.load import TrainedModel
@@ -45,6 +46,7 @@ def metrics_content(workdir: Path, trained: TrainedModel, folder: Path) -> dict[
         "started_from": _started_from(trained.config),
         "trained_on": trained_on(workdir, trained.config),
         "results": results_of(workdir, trained.step),
+        "thresholds": trained.thresholds,
     }
 
 
@@ -117,6 +119,7 @@ def _parts(content: Mapping[str, Any]) -> dict[str, bool]:
         "checkpoint": isinstance(checkpoint, dict) and isinstance(checkpoint.get("chosen_by"), str),
         "trained_on": data is None or _is_data(data),
         "results": isinstance(content.get("results"), list),
+        "thresholds": is_thresholds(content.get("thresholds")),
     }
 
 

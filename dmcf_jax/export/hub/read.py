@@ -113,6 +113,7 @@ def read_shared(folder: Path, root: Path | None = None, name: str = "") -> Share
         shared.step,
         printable(parsed[METRICS]["checkpoint"]["chosen_by"]),
         shared.wide_range,
+        parsed[METRICS].get("thresholds"),
     )
     return Shared(trained, parsed[METRICS])
 

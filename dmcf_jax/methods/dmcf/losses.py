@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from dmcf_jax.methods.losses.contrastive import cross_contrastive, supervised_contrastive
-from dmcf_jax.methods.losses.hetero_centre import hetero_centre_triplet
+from dmcf_jax.methods.losses.hetero_centre import hetero_centre, hetero_centre_triplet
 from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.losses.triplet import (
     batch_hard_triplet,
@@ -27,6 +27,7 @@ KINDS = (
     "weighted",
     "squared_difference",
     "centre_triplet",
+    "centre",
     "contrastive",
     "supervised_contrastive",
     "none",
@@ -83,6 +84,8 @@ class LossSettings(NamedTuple):
         if self.kind == "centre_triplet":
             sides = embeddings[0::2], embeddings[1::2]
             return hetero_centre_triplet(*sides, labels[::2], self.images, self.margin)
+        if self.kind == "centre":
+            return hetero_centre(embeddings[0::2], embeddings[1::2], self.images)
         if self.kind == "supervised_contrastive":
             return supervised_contrastive(embeddings, labels, self.temperature)
         if self.kind == "contrastive":

@@ -4,7 +4,6 @@ S(x, z) = |A f|^2 + |B g|^2 + 2 d.f - 2 (C_x f).(C_z g) + 2 e.g + s, smaller for
 The linear maps are the last layer of each modality, whose outputs come in here.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -36,15 +35,6 @@ def pair_similarity(
     """
     (cross_x, square_x), (cross_z, square_z) = bilinear_terms(visible), bilinear_terms(infrared)
     return square_x + square_z - 2.0 * jnp.sum(cross_x * cross_z, axis=1) + offset
-
-
-def similarity_matrix(
-    visible: Float[Array, "n o"], infrared: Float[Array, "m o"], offset: Float[Array, ""] | float
-) -> Float[Array, "n m"]:
-    """Return S of all pairs of a visible and an infrared row."""
-    (cross_x, square_x), (cross_z, square_z) = bilinear_terms(visible), bilinear_terms(infrared)
-    products = jnp.matmul(cross_x, cross_z.T, precision=jax.lax.Precision.HIGHEST)
-    return square_x[:, None] + square_z - 2.0 * products + offset
 
 
 def similarity_hinge(

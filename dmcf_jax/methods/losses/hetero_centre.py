@@ -42,7 +42,8 @@ def hetero_centre(
 ) -> Float[Array, ""]:
     """Return the sum over persons of the squared distance of their two centres.
 
-    (Zhu et al., Neurocomputing 2020; weighted by 0.5 in the authors' code, with 8 images of each.)
+    Of Zhu et al., Neurocomputing 2020; weighted by 0.5 in the authors' code, with 8 images of each.
+    It pulls only, so the softmax losses must keep people apart.
 
     Args:
         visible, infrared: persons follow each other, in the same order.

@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 from dmcf_jax.methods.losses.softmax import cosine_logits
 from dmcf_jax.models.batch_norm import BatchNorm
 
-HEADS = ("reduction", "linear_bn", "hidden", "bnneck")
+DROPPING = ("linear_bn", "fc7")  # heads with dropout
+HEADS = ("reduction", "linear_bn", "hidden", "bnneck", "fc7")
 
 
 class Reduction(nn.Module):
@@ -72,10 +73,12 @@ class Head(nn.Module):
         kind: 'reduction', eq. 7; 'linear_bn', the head of the field's early baselines: a linear
             layer with bias and batch norm make the embedding, and a leaky ReLU (slope 0.1) and
             dropout stand between it and the classifier; 'hidden': the pooled values are the
-            embedding, and a linear layer of size d and a ReLU are part of the classifier; or
+            embedding, and a linear layer of size d and a ReLU are part of the classifier;
             'bnneck' (Luo et al., CVPRW 2019; AGW): losses of distances see the reduced or pooled
-            values, the classifier, without bias, and the test see their batch norm without bias.
-        dropout: share of values dropped there in training.
+            values, the classifier, without bias, and the test see their batch norm without bias;
+            or 'fc7', AlexNet's second linear layer: a ReLU on the pooled values, a linear layer of
+            size d and a ReLU make the embedding, and dropout comes before both linear layers.
+        dropout: share of values dropped there in training, in 'linear_bn' and 'fc7'.
     """
 
     embedding_dim: int | None
@@ -91,7 +94,7 @@ class Head(nn.Module):
         self.last_norm = Neck() if self.kind == "bnneck" else None
         neck = "batch_norm" if linear else self.neck
         self.reduction = None
-        if size and self.kind == "hidden":
+        if size and self.kind in ("hidden", "fc7"):
             self.hidden = nn.Dense(size)
         elif size:
             self.reduction = Reduction(size, neck, linear)
@@ -111,6 +114,9 @@ class Head(nn.Module):
         return self.last_norm(reduced, train) if self.last_norm else reduced
 
     def _reduced(self, pooled, train):
+        if self.kind == "fc7":
+            entry = self.drop(nn.relu(pooled), deterministic=not train)
+            return nn.relu(self.hidden(entry))
         return self.reduction(pooled, train) if self.reduction else pooled
 
     def __call__(self, pooled: Float[Array, "n c"], train: bool):
@@ -122,5 +128,5 @@ class Head(nn.Module):
             return embedding, self.classifier(embedding)
         if self.kind == "hidden":
             return embedding, self.classifier(nn.relu(self.hidden(embedding)))
-        entry = self.drop(nn.leaky_relu(embedding, 0.1), deterministic=not train)
-        return embedding, self.classifier(entry)
+        entry = embedding if self.kind == "fc7" else nn.leaky_relu(embedding, 0.1)
+        return embedding, self.classifier(self.drop(entry, deterministic=not train))

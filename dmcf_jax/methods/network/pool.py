@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from dmcf_jax.methods.network.levels import Feature
 
-POOLS = ("max", "average", "gem")
+POOLS = ("max", "average", "gem")  # of any map; a backbone may have one of its own
 
 
 def pool(

@@ -3,21 +3,24 @@
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.modality import MODALITIES
 
+# Parts of streams that no pretrained network has, by the ends of their names.
+_OWN_PARTS = ("_non_local", "fc6_bn")
 
-def stream_weights(shapes: dict, resnet: dict) -> dict:
-    """Return the variables that `resnet` gives: both streams, but no head and no non-local block.
+
+def stream_weights(shapes: dict, backbone: dict) -> dict:
+    """Return the variables that `backbone` gives: both streams, but no head and none of our parts.
 
     Args:
         shapes: variables of the network, or their shapes; stages that its modalities share occur
             once.
-        resnet: variables of a complete ResNet, see `dmcf_jax.weights.imagenet.load_resnet`.
+        backbone: variables of a complete stream, see `dmcf_jax.weights.imagenet`.
     """
     return {
         collection: {
             name: {
-                part: _fitting(resnet[collection][part], stream[part])
+                part: _fitting(backbone[collection][part], stream[part])
                 for part in stream
-                if not part.endswith("_non_local")
+                if not part.endswith(_OWN_PARTS)
             }
             for name, stream in streams.items()
             if name in (*MODALITIES, "shared")
@@ -32,9 +35,10 @@ def _fitting(weights: dict, shapes: dict) -> dict:
     A kernel over a grey image in three channels sees the sum of its three parts; in zero padding
     one channel has the grey image and the other is zero.
     """
-    if getattr(shapes.get("kernel"), "shape", (0, 0, 0))[2] != 2:
+    kernels = (part.get("kernel") for part in (weights, shapes))
+    if [kernel.shape[2:3] for kernel in kernels if kernel is not None] != [(3,), (2,)]:
         return weights
-    return {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    return weights | {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
 
 
 def reduction_weights(

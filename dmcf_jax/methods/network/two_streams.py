@@ -1,4 +1,4 @@
-"""Two ResNet streams, fused level by level, divided in stripes, reduced and classified.
+"""Two streams, fused level by level, divided in stripes, reduced and classified.
 
 DMCF is the case of three levels; most other methods have one. Notation and equation numbers
 follow Cheng et al., IEEE Access 2020, section III and figure 2.
@@ -11,12 +11,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from dmcf_jax.methods.network.backbones import BACKBONES, FC6
 from dmcf_jax.methods.network.heads import Head
 from dmcf_jax.methods.network.interleave import interleave
 from dmcf_jax.methods.network.levels import Feature, features_of, levels_of
 from dmcf_jax.methods.network.pool import pool
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.models.resnet import STAGES, ResNet
+from dmcf_jax.models.resnet import STAGES
 from dmcf_jax.models.unit_length import unit_length
 
 INPUTS = ("three", "zero_padding")
@@ -24,7 +25,8 @@ INPUTS = ("three", "zero_padding")
 
 def has_levels(network: nn.Module) -> bool:
     """Return whether an embedding is what the levels of a `TwoStreams` give, side by side."""
-    return isinstance(network, TwoStreams) and type(network).embed is TwoStreams.embed
+    levels = isinstance(network, TwoStreams) and type(network).embed is TwoStreams.embed
+    return levels and network.pool != FC6
 
 
 class Outputs(NamedTuple):
@@ -39,14 +41,15 @@ class TwoStreams(nn.Module):
 
     Attributes:
         identities: classes k of every classifier.
-        stage_sizes, width, last_stride: of both streams, see `ResNet`.
+        stage_sizes, width, last_stride: of a `ResNet`; width also of an `AlexNet`.
         shared_from: first stage that the modalities share, None for two whole streams.
         levels: stages whose outputs are the levels, low to high.
         stripes: stripes of each level.
         reduce_global: also reduce G1.. (default); False is the literal eq. 6-9.
         embedding_dim: size of a reduced vector.
         neck, softmax_scale, head, dropout: of the heads, see `Reduction` and `Head`.
-        pool, gem_p: how maps become vectors, see `dmcf_jax.methods.network.pool`.
+        pool, gem_p: how maps become vectors, see `dmcf_jax.methods.network.pool`; or 'fc6', the
+            first linear layer of an AlexNet, which is part of its stream.
         input: 'three' channels; or 'zero_padding', two of them (Wu 2017): visible images have
             their mean over the channels in the first and zeros in the second, infrared images the
             other way round, so that shared weights can tell them apart.
@@ -54,6 +57,7 @@ class TwoStreams(nn.Module):
         dtype: of the streams; pooled values, heads and losses are float32.
         conv_impl: 'xla' or 'matmul', see `dmcf_jax.models.convolution`.
         remat, non_local: see `ResNet`.
+        backbone: of both streams, a key of `BACKBONES`.
     """
 
     identities: int
@@ -77,6 +81,7 @@ class TwoStreams(nn.Module):
     conv_impl: str = "xla"
     remat: bool = False
     non_local: tuple[int, ...] = (0, 0, 0, 0)
+    backbone: str = "resnet"
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -99,21 +104,12 @@ class TwoStreams(nn.Module):
             self.log_variance = self.param("log_variance", nn.initializers.zeros, (count,))
 
     def make_stream(self, parts: tuple[str, ...]) -> nn.Module:
-        """Return consecutive stages of the backbone; another one is put here (docs/extending.md).
+        """Return consecutive stages of the backbone.
 
         Args:
             parts: names out of `STAGES`; the module maps (x, train) to their outputs by name.
         """
-        return ResNet(
-            self.stage_sizes,
-            self.width,
-            self.last_stride,
-            parts,
-            self.dtype,
-            self.conv_impl,
-            self.remat,
-            self.non_local,
-        )
+        return BACKBONES[self.backbone].stream(self, parts)
 
     def _head(self, feature):
         reduced = self.reduce_global or not feature.is_global
@@ -131,13 +127,18 @@ class TwoStreams(nn.Module):
             infrared: normalised infrared images.
             train: use batch statistics and update the running ones.
         """
-        pooled = self._fused_features(visible, infrared, train)
+        pooled = self.fused_features(visible, infrared, train)
         both = {name: self.heads[name](value, train) for name, value in pooled.items()}
         embeddings = {name: embedding for name, (embedding, _) in both.items()}
         return Outputs(embeddings, {name: logits for name, (_, logits) in both.items()})
 
-    def _fused_features(self, visible, infrared, train):
-        """Pool each stream before fusing where they are apart: the same values, less copied."""
+    def fused_features(
+        self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
+    ) -> dict[str, Array]:
+        """Return the pooled rows [2b c] of each feature, interleaved.
+
+        Each stream is pooled before fusing where they are apart: the same values, less copied.
+        """
         private_v = self._private_maps("visible", visible, train)
         private_i = self._private_maps("infrared", infrared, train)
         fused = {}
@@ -170,12 +171,17 @@ class TwoStreams(nn.Module):
 
     def pooled(self, maps: dict[str, Array], feature: Feature) -> Float[Array, "n c"]:
         """Return the vector of one feature from the outputs of the stages."""
+        if self.pool == FC6:
+            return maps[FC6].astype(jnp.float32)
         return pool(maps[feature.stage], feature, self.pool, self.gem_p)
 
     def feature_maps(
         self, images: Float[Array, "n h w 3"], modality: str, train: bool = False
     ) -> dict[str, Array]:
-        """Return the outputs of every stage for images of one modality, NHWC by stage name."""
+        """Return the outputs of every stage for images of one modality, NHWC by stage name.
+
+        With 'fc6' its rows [n d] are among them.
+        """
         if modality not in MODALITIES:
             raise ValueError(f"modality is {modality!r}, expected one of {MODALITIES}")
         maps = self._private_maps(modality, images, train)

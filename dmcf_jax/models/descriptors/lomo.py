@@ -6,7 +6,6 @@ maximum of each bin is kept, which makes the descriptor indifferent to where acr
 colour is. Three scales, each half the size of the one before.
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt8
 
@@ -55,12 +54,6 @@ def lomo(
     grey = jnp.sum(levels * jnp.array(_LUMA), axis=-1)
     parts = [_colours(bins), *(_textures(grey, radius) for radius in RADII)]
     return jnp.concatenate([_normalised(jnp.log1p(part)) for part in parts], axis=1)
-
-
-def length(height: int, width: int) -> int:
-    """Return d, the length of the descriptor of images of this size."""
-    image = jax.ShapeDtypeStruct((1, height, width, 3), jnp.uint8)
-    return jax.eval_shape(lomo, image).shape[1]
 
 
 def hsv_bins(

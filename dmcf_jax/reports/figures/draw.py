@@ -13,6 +13,7 @@ from dmcf_jax.reports.figures import (
     level_maps,
     ranked_lists,
     sigma_curves,
+    verification_curves,
 )
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions
 from dmcf_jax.runtime.console import log
@@ -39,6 +40,7 @@ FIGURES = {
     "embeddings": Figure(embedding_map.problems, embedding_map.draw),
     "ranked": Figure(ranked_lists.problems, ranked_lists.draw),
     "distances": Figure(distance_histograms.problems, distance_histograms.draw),
+    "verification": Figure(verification_curves.problems, verification_curves.draw),
 }
 
 
@@ -60,6 +62,8 @@ def draw(
         UserError: an unknown figure, or one that cannot be drawn; then none is drawn.
     """
     names, options = _known(names), options or FigureOptions()
+    if options.beside and not {"5", "all"} & {*names}:
+        raise UserError("--beside is for figure 5; add it, or leave out the flag", about="--beside")
     inputs = FigureInputs(workdir, options.data)
     requested = [*FIGURES] if "all" in names else names
     by_name = {name: FIGURES[name].problems(inputs, options) for name in requested}

@@ -36,11 +36,13 @@ class FigureOptions:
         pairs: pairs of images in figure 5.
         identities: people in the map of embeddings.
         data: to draw from; by default the run's own.
+        beside: folder of a run of BDTR, whose high level figure 5 shows as H; None for none.
     """
 
     pairs: int = 2
     identities: int = 12
     data: DataChoice = OWN_DATA
+    beside: Path | None = None
 
 
 class FigureInputs:

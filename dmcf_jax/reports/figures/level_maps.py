@@ -1,4 +1,4 @@
-"""Figure 5: the maps B1, B2, B3 of a person in both streams, and how similar they are."""
+"""Figure 5: the maps B1, B2, B3 of a person in both streams, BDTR's H, and their similarity."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from dmcf_jax.errors import Problem
 from dmcf_jax.methods import METHODS
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.reports.figures import beside
 from dmcf_jax.reports.figures.inputs import FigureInputs, FigureOptions, spread
 from dmcf_jax.reports.figures.level_similarity import (
     MEASURED,
@@ -36,6 +37,8 @@ def problems(inputs: FigureInputs, options: FigureOptions) -> list[Problem]:
     if not METHODS[name].reads_field("model.levels"):
         text = f"{inputs.runs[0]} has no feature maps: its method is {name}"
         found.append(Problem("method.name", text))
+    if options.beside:
+        found += beside.problems(inputs, options.beside, options.data)
     return found
 
 
@@ -45,11 +48,14 @@ def draw(inputs: FigureInputs, options: FigureOptions, out: Path) -> list[Path]:
 
     A map is the mean of the absolute activations over the channels, scaled from its own smallest
     to its own largest value and shown in its own resolution. The similarity is that of the
-    complete maps with all channels, see `level_similarity.similarities`.
+    complete maps with all channels, see `level_similarity.similarities`. With `options.beside` the
+    last level of that run of BDTR follows as H.
     """
     store = inputs.store
     pairs = choose_pairs(store, MEASURED)
     levels = compare_levels(inputs.trained, store, pairs)
+    if options.beside:
+        levels[beside.NAME] = beside.high_level(inputs, options.beside, options.data, pairs)
     shown = spread(np.arange(len(pairs.identity)), options.pairs).tolist()
     figure = _new_figure(len(shown), len(levels), store.images.shape[1] / store.images.shape[2])
     columns = min(COLUMNS, len(shown))
@@ -90,10 +96,14 @@ def _draw_pair(
         axis.spines[:].set_visible(False)
     axes[0, 0].set_title("image", fontsize=9)
     for number, (name, level) in enumerate(levels.items(), start=1):
-        axes[0, number].set_title(f"B{number} ({name})", fontsize=9)
+        axes[0, number].set_title(_title(number, name), fontsize=9)
         axes[1, number].set_xlabel(
             f"similarity {level.same[pair]:.2f}\nothers {level.mean_different:.2f}", fontsize=8.5
         )
+
+
+def _title(number: int, level: str) -> str:
+    return f"{level} (BDTR)" if level == beside.NAME else f"B{number} ({level})"
 
 
 def _draw_map(
@@ -113,8 +123,8 @@ def scaled(activations: Float[np.ndarray, "y x c"]) -> Float[np.ndarray, "y x"]:
 
 def _caption(levels: Mapping[str, LevelSimilarity], count: int) -> str:
     means = ", ".join(
-        f"B{number} {level.same.mean():.3f} / {level.mean_different:.3f}"
-        for number, level in enumerate(levels.values(), start=1)
+        f"{_title(number, name).split()[0]} {level.same.mean():.3f} / {level.mean_different:.3f}"
+        for number, (name, level) in enumerate(levels.items(), start=1)
     )
     return (
         "Maps: mean |activation| over channels, each scaled to its own range (dark: smallest, "

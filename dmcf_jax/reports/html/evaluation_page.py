@@ -1,4 +1,4 @@
-"""The page of an evaluation: metrics, CMC curves, best and worst queries, errors by camera."""
+"""The page of an evaluation: metrics, curves, best and worst queries, errors by camera."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from jaxtyping import Int
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest
 from dmcf_jax.evaluation.results import RANKS, marked_title
+from dmcf_jax.evaluation.verification_table import LEGEND, verification_rows
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.reports.html.chart import cmc_chart
 from dmcf_jax.reports.html.page import (
@@ -22,6 +23,7 @@ from dmcf_jax.reports.html.page import (
     table,
     text,
 )
+from dmcf_jax.reports.html.roc_chart import roc_chart
 from dmcf_jax.reports.query_choice import best_and_worst
 
 EACH = 5  # best queries, and worst ones
@@ -69,6 +71,7 @@ def evaluation_page(
         for result, ranked in zip(results, lists, strict=True)
     ]
     summary = _about(results[0], source) + _metrics(results) + cmc_chart(results)
+    summary += verification_section(results)
     return document("Evaluation", summary + camera_filter(cameras) + "".join(parts))
 
 
@@ -93,6 +96,19 @@ def _metrics(results: Sequence[Mapping]) -> str:
         values = [f"{100 * value:.2f} %" for value in (*curve, mean["mAP"], mean["mINP"])]
         rows.append([marked_title(result), trial["valid_queries"], *values])
     return table(header, rows)
+
+
+def verification_section(results: Sequence[Mapping]) -> str:
+    """Return the HTML of the verification of all pairs; '' where nothing was verified."""
+    header, rows = verification_rows(results)
+    if not rows:
+        return ""
+    trials = [t["verification"] for result in results for t in result["trials"]
+              if "verification" in t]  # fmt: skip
+    notes = dict.fromkeys(note for trial in trials for note in trial["notes"])
+    heading = "<h2>Verification and open-set identification, %</h2>"
+    about = [*LEGEND.splitlines(), *notes]
+    return heading + table(header, rows) + soft(about) + roc_chart(results)
 
 
 def ranked_section(

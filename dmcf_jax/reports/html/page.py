@@ -99,7 +99,13 @@ def _tag(image: Image.Image, name: str) -> str:
 
 
 def match_figure(
-    image: str, rank: int, lines: Sequence[str], *, camera: str = "", right: bool | None = None
+    image: str,
+    rank: int,
+    lines: Sequence[str],
+    *,
+    camera: str = "",
+    right: bool | None = None,
+    pale: bool = False,
 ) -> str:
     """Return one ranked picture.
 
@@ -108,9 +114,11 @@ def match_figure(
         lines: of the caption, as text; the last one, the path, is set smaller.
         camera: name for the filter.
         right: whether it shows the query's person; None if that is unknown.
+        pale: a match that is not accepted.
     """
     kind, sign = {None: ("", ""), True: ("right", " ✓"), False: ("wrong", " ✗")}[right]
-    caption = "<br>".join(text(line) for line in lines[:-1])
+    kind = f"{kind} pale".strip() if pale else kind
+    caption = "<br>".join(text(line) for line in [*lines[:-1], *["below threshold"] * pale])
     return (
         f'<figure class="{kind}" data-camera="{text(camera)}">{image}<figcaption>'
         f'<b>{rank}</b><b class="sign">{sign}</b> {caption}'

@@ -16,6 +16,7 @@ from dmcf_jax.reports.html.page import (
     text,
 )
 from dmcf_jax.retrieval.explain import Explanation
+from dmcf_jax.retrieval.threshold import threshold_line
 
 
 def search_page(
@@ -66,6 +67,8 @@ def about_search(found: Mapping[str, Any], total: int) -> str:
         f"{gallery['source']} ({kind}). Scores are cosine similarities between -1 and 1.",
         f"Model: {model['source']}, fingerprint {model['fingerprint'][:12]}",
     ]
+    if "threshold" in found:
+        lines.append(f"{threshold_line(found)} Matches below it are pale.")
     if any(_is_right(r, m) is not None for r in found["results"] for m in r["matches"]):
         lines.append("✓ same person as the query, ✗ different person.")
     return soft(lines)
@@ -97,9 +100,12 @@ def _card(
             [f"{match['score']:.3f}", *labels(match["identity"], match["camera"]), match["path"]],
             camera=match["camera"],
             right=_is_right(result, match),
+            pale=not match.get("accepted", True),
         )
         for match in result["matches"]
     )
+    if result.get("accepted") == 0:
+        title += ": nobody"
     query = picture_of_file(query_root / result["path"], result["path"])
     caption = [result["modality"], *labels(result["identity"], result["camera"]), result["path"]]
     more = _explained(explanation) if explanation else ""

@@ -1,4 +1,4 @@
-"""The head with a batch norm between losses of distances and the classifier, by hand."""
+"""Heads by hand: a batch norm between losses of distances and classifier, and AlexNet's fc7."""
 
 from typing import Any
 
@@ -62,3 +62,34 @@ def test_a_reduction_comes_before_it():
     embedded = applied(head, variables, False, method="embed")
     kernel = variables["params"]["classifier"]["kernel"]
     np.testing.assert_allclose(logits, np.asarray(embedded) @ kernel, rtol=1e-4)
+
+
+def test_fc7_is_a_relu_a_linear_layer_and_a_relu():
+    head = Head(2, 3, kind="fc7", dropout=0.5)
+    variables = head.init(jax.random.key(0), jnp.asarray(POOLED), False)
+    weights = jax.tree.map(np.asarray, variables["params"])
+    assert set(weights) == {"hidden", "classifier"}
+    rows, logits = applied(head, variables, False)
+    layer, classifier = weights["hidden"], weights["classifier"]
+    expected = np.maximum(np.maximum(POOLED, 0) @ layer["kernel"] + layer["bias"], 0)
+    assert (expected > 0).any() and (expected == 0).any()
+    np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(applied(head, variables, False, method="embed"), rows)
+    np.testing.assert_allclose(
+        logits, expected @ classifier["kernel"] + classifier["bias"], rtol=1e-4
+    )
+
+
+def test_fc7_drops_values_before_both_linear_layers():
+    size = 2000
+    head = Head(size, 1, kind="fc7", dropout=0.5)
+    pooled = jnp.ones((1, size))
+    variables = jax.tree.map(jnp.ones_like, head.init(jax.random.key(0), pooled, False)["params"])
+    variables = {
+        "params": variables | {"hidden": {"kernel": jnp.eye(size), "bias": jnp.zeros(size)}}
+    }
+    rows, logits = head.apply(variables, pooled, True, rngs={"dropout": jax.random.key(1)})
+    assert set(np.unique(rows)) == {0.0, 2.0}  # what is kept is doubled
+    assert np.mean(np.asarray(rows) > 0) == pytest.approx(0.5, abs=0.05)
+    # One is the bias; of the values a quarter is left, doubled twice.
+    assert float(logits[0, 0] - 1) == pytest.approx(size, rel=0.12)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dmcf_jax.errors import UserError
-from dmcf_jax.models.descriptors.lomo import hsv_bins, length, lomo
+from dmcf_jax.methods.matchers import descriptor_length
+from dmcf_jax.models.descriptors.lomo import hsv_bins, lomo
 from dmcf_jax.models.descriptors.retinex import retinex_gain
 from dmcf_jax.models.descriptors.siltp import siltp
 
@@ -178,7 +179,7 @@ def test_retinex_leaves_an_even_image_and_never_exceeds_white():
     ("size", "expected"), [((128, 48), 26960), ((160, 60), 35722), ((288, 144), 64704)]
 )
 def test_lengths_are_the_known_ones(size, expected):
-    assert length(*size) == expected
+    assert descriptor_length("lomo", size) == expected
 
 
 def test_images_without_a_window_are_refused():

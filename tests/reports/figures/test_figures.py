@@ -465,6 +465,33 @@ def test_a_log_without_statistics_has_no_health_figure(run, tmp_path):
     assert caught.value.about == (str(copy / "metrics.jsonl"),)
 
 
+# Verification
+
+
+def test_the_verification_curves_are_those_of_the_evaluation(run, drawn):
+    rows = table_of(drawn / "verification.csv")
+    for protocol in DATASETS["regdb"].protocols:
+        result = result_of(run, protocol)
+        pairs = result["trials"][0]["verification"]["different_person_pairs"]
+        rates = result["mean"]["verification"]["tpr_at_fpr"]
+        expected = {float(r): 100 * v for r, v in rates.items() if float(r) * pairs >= 1}
+        found = {float(r["fpr"]): r for r in rows if r["protocol"] == protocol}
+        shares = {rate: float(row["tpr_percent"]) for rate, row in found.items()}
+        assert shares == pytest.approx(expected) and 0 < len(expected) < len(rates)
+        assert all(
+            float(row["fnmr_percent"]) == pytest.approx(100 - float(row["tpr_percent"]))
+            for row in found.values()
+        )
+
+
+def test_results_without_verification_have_no_curves(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints"))
+    edit_json(copy / f"evaluation/{OTHER}.json", lambda result: result["mean"].pop("verification"))
+    with pytest.raises(UserError) as caught:
+        draw(["verification"], copy)
+    assert caught.value.about == (str(copy / f"evaluation/{OTHER}.json"),)
+
+
 # Every file
 
 LABELS = {
@@ -476,6 +503,7 @@ LABELS = {
     "ranked_visible_queries": ("query", "visible queries and their first 10 infrared images"),
     "ranked_infrared_queries": ("query", "infrared queries and their first 10 visible images"),
     "distances": ("cosine distance, 0 to 2 (no unit)", "share of pairs (% per 0.02 of distance)"),
+    "verification": ("FPR (share of pairs of two people)", "FNMR (share of pairs of one person)"),
 }
 
 

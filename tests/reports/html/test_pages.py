@@ -173,14 +173,17 @@ def test_the_evaluation_page_counts_errors_by_camera():
         assert len(set(people)) == len(people) == 6
     results = [
         result_as_dict(result, step=3, chosen_by="last")
-        for result in evaluate_protocols(protocols, vectors, store)
+        for result in evaluate_protocols(protocols, vectors, store, verification=True)
     ]
     names = Names({"0": HOSTILE}, {"1": "hall"})
     text = evaluation_page(results, lists, store, names, "toy")
     page = Page(text)
-    assert len(page.all("script")) == 1 and len(page.all("polyline")) == 2
+    assert len(page.all("script")) == 1 and len(page.all("polyline")) == 2 + 2
     assert any(HOSTILE in part for part in page.texts) and "hall" in page.texts
     assert f"{100 * results[0]['mean']['mAP']:.2f} %" in page.texts
+    verified = [result["mean"]["verification"] for result in results]
+    assert all(f"{100 * rates['eer']:.2f}" in page.texts for rates in verified)
+    assert sum("every query's person is in the gallery" in part for part in page.texts) == 1
     assert len(page.all("section")) == 12
 
 

@@ -1,0 +1,1 @@
+"""A page to search in: one model, one gallery, in a browser."""
