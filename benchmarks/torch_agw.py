@@ -101,8 +101,8 @@ class AGW(nn.Module):
         return pooled, self.heads["G1"](pooled)
 
 
-def squared_difference(rows, labels):
-    """Return CAJ's triplet loss: weighted own and other distances, their squared difference."""
+def weighted_triplet(rows, labels):
+    """Return AGW's triplet loss of weighted own and other distances."""
     squares = (rows**2).sum(1)
     squared = squares[:, None] + squares[None] - 2 * rows @ rows.T
     distances = squared.clamp(min=1e-12).sqrt()
@@ -110,7 +110,7 @@ def squared_difference(rows, labels):
     own = distances.masked_fill(~same, -torch.inf).softmax(1)
     other = (-distances).masked_fill(same, -torch.inf).softmax(1)
     gap = (own * distances).sum(1) - (other * distances).sum(1)
-    return F.softplus(gap.sign() * gap.square().clamp(max=88)).mean()
+    return F.softplus(gap).mean()
 
 
 def copied(images, channels):
@@ -141,7 +141,7 @@ def train_step(model, sgd, visible, infrared, labels, exchanged, choices):
     both = torch.cat([visible, copied(visible, exchanged)])
     rows, logits = model(both, adapted(infrared, choices))
     labels = torch.cat([labels] * 3)
-    loss = F.cross_entropy(logits, labels) + squared_difference(rows, labels)
+    loss = F.cross_entropy(logits, labels) + weighted_triplet(rows, labels)
     loss.backward()
     sgd.step()
     return loss.detach()

@@ -11,20 +11,6 @@ from ml_collections import ConfigDict
 
 from dmcf_jax.configs import default
 
-# The rows whose network is not the small ResNet, in a small form.
-FIELDS = {
-    "bdtr_alexnet": {
-        "model.shared_from": None,
-        "model.pretrained": "",  # the weights in the package are a ResNet's
-        "model.stage_sizes": (3, 4, 6, 3),  # not read by an AlexNet, nor is the next
-        "model.last_stride": 2,
-        "model.embedding_dim": 256,
-        "data.size": (128, 64),
-        "data.pad": 7,
-    }
-}
-IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
-
 # What today's recipes keep of the weights in the package: pooling, reductions, low rates. With
 # their authors' values `strong` unlearns what the weights know (docs/recipes.md).
 _FROM_WEIGHTS = {
@@ -43,10 +29,21 @@ _FROM_WEIGHTS = {
     "ema.decay": 0.98,  # 0.997 would still be half the start after 200 steps
     "evaluation.flip": False,  # a person's sides differ
 }
+# Rows that need other fields here: in a small form where the network is not the small ResNet.
 FIELDS = {
+    "bdtr_alexnet": {
+        "model.shared_from": None,
+        "model.pretrained": "",  # the weights in the package are a ResNet's
+        "model.stage_sizes": (3, 4, 6, 3),  # not read by an AlexNet, nor is the next
+        "model.last_stride": 2,
+        "model.embedding_dim": 256,
+        "data.size": (128, 64),
+        "data.pad": 7,
+    },
     "strong": _FROM_WEIGHTS | {"model.stripes": (3,)},
     "dmcf_strong": _FROM_WEIGHTS,
 }
+IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 
 
 def get_config(variant: str = "") -> ConfigDict:
