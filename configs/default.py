@@ -108,6 +108,20 @@ COMPARED = {
         "optim.lr_backbone": 1e-4,  # port
         "optim.lr_heads": 1e-4,  # port
     },
+    # Structure only: of D2RL itself next to no number is known.
+    "d2rl": SINGLE
+    | {
+        "method.name": "d2rl",
+        "model.shared_from": "stem",  # paper: one network of unified images
+        "sampler.P": 8,  # open point
+        "sampler.K": 4,  # open point
+        "loss.margin": 0.3,  # open point
+        "optim.beta1": 0.5,  # authors' code of UNIT; of streams and heads an open point
+        "optim.weight_decay": 1e-4,  # authors' code of UNIT; of streams and heads an open point
+        "optim.lr_backbone": 3.5e-4,  # open point
+        "optim.lr_heads": 3.5e-4,  # open point
+        "optim.lr_discriminator": 1e-4,  # authors' code of UNIT
+    },
 }
 COMPARED["hcml"] = COMPARED["tone"] | {
     "method.name": "hcml",
@@ -330,6 +344,7 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.random_start_factor = 1.0
     optim.lr_log_variance = 0.01  # for log sigma^2; paper
     optim.lr_discriminator = 0.001  # for cmGAN's discriminator; public ports
+    optim.lr_translator = 1e-4  # for D2RL's encoders and generators; authors' code of UNIT
     optim.beta1 = 0.9  # Adam's first momentum; paper
     optim.momentum = 0.9  # of SGD
     optim.nesterov = False  # whether SGD looks ahead
@@ -343,6 +358,18 @@ def get_config(variant: str = "") -> ConfigDict:
     # Share d of the past in average <- d average + (1 - d) weights and statistics, every step from
     # the start; the average is then what is evaluated and exported. 0: the weights themselves.
     config.ema.decay = 0.0  # 0.997 in Fu 2021 (CM-NAS)
+
+    # How D2RL translates images to the other modality. UNIT is Liu 2017, its values from its code.
+    config.translation = translation = ConfigDict()
+    translation.width = 64  # channels of the first layers, also of discriminators; UNIT
+    translation.blocks = 4  # residual blocks of each encoder and generator; UNIT
+    translation.shrink = 2  # data.size by the size of translated images; ours
+    translation.gan_weight = 1.0  # of generators against discriminators, and back; UNIT
+    translation.reconstruction_weight = 10.0  # of images made of their own latent maps; UNIT
+    translation.cycle_weight = 10.0  # of images translated there and back; UNIT
+    translation.latent_weight = 0.01  # of the size of latent maps, both times; UNIT
+    translation.alone = 0.4  # share of the run in which the streams do not learn yet; ours
+    translation.joint_factor = 0.1  # on the rates of translation after that; ours
 
     # What HCML, MLAPG and XQDA fit after the last step.
     config.fit = ConfigDict()

@@ -29,7 +29,7 @@ _FROM_WEIGHTS = {
     "ema.decay": 0.98,  # 0.997 would still be half the start after 200 steps
     "evaluation.flip": False,  # a person's sides differ
 }
-# Rows that need other fields here: in a small form where the network is not the small ResNet.
+# Rows that need other fields here: small ones where the network is not the small ResNet alone.
 FIELDS = {
     "bdtr_alexnet": {
         "model.shared_from": None,
@@ -42,6 +42,10 @@ FIELDS = {
     },
     "strong": _FROM_WEIGHTS | {"model.stripes": (3,)},
     "dmcf_strong": _FROM_WEIGHTS,
+    "d2rl": {
+        "translation.width": 8,  # ours: an eighth, where the streams have a quarter
+        "translation.blocks": 1,  # ours: as the stages of the streams
+    },
 }
 IDENTITIES = 412  # synthetic people, as many as RegDB has; half of them train, half test
 

@@ -15,7 +15,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from support import golden_network as network  # noqa: E402
 
-from benchmarks import torch_agw, torch_alexnet, torch_dmcf, torch_single_level  # noqa: E402
+from benchmarks import (  # noqa: E402
+    torch_agw,
+    torch_alexnet,
+    torch_dmcf,
+    torch_single_level,
+    torch_translation,
+)
 
 SIZES = {"stage_sizes": network.STAGE_SIZES, "width": network.WIDTH}
 
@@ -186,17 +192,39 @@ def _movement(start, end):
     return np.stack([network.projections(name, value) for name, value in moved.items()])
 
 
+def translation() -> dict[str, np.ndarray]:
+    """Return what UNIT's networks make of small images, and projections of a loss's gradient."""
+    model = fill(
+        torch_translation.Translation(
+            network.TRANSLATION["width"], min(network.TRANSLATION["size"])
+        )
+    )
+    images = torch.from_numpy(network.small_images()).permute(0, 3, 1, 2)
+    latents, made, scores = model(images)
+    loss = (latents**2).mean() + (made - images).abs().mean()
+    loss = loss + sum(((score - 1) ** 2).mean() for score in scores)
+    loss.backward()
+    found = {"latents": latents, "made": made, "loss": loss}
+    found |= {f"scores/{number}": score for number, score in enumerate(scores)}
+    gradients = {
+        f"gradient/{name}": network.projections(name, value.grad.numpy())
+        for name, value in model.named_parameters()
+    }
+    return as_arrays(found) | gradients
+
+
 def as_arrays(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """Return the tensors for `np.savez`."""
     return {name: value.detach().numpy() for name, value in tensors.items()}
 
 
 def main() -> None:
-    """Write the six files."""
+    """Write the files."""
     torch.set_num_threads(1)
     folder = ROOT / "tests" / "golden"
     folder.mkdir(exist_ok=True)
-    for make in (activations, gradients, five_steps, single_level, alexnet, agw):
+    makers = (activations, gradients, five_steps, single_level, alexnet, translation, agw)
+    for make in makers:
         path = folder / f"{make.__name__}.npz"
         np.savez_compressed(path, **make())
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")

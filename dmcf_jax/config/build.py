@@ -23,7 +23,7 @@ from dmcf_jax.data.wide_values import WideRange
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.method import Group, Method, Watched
 from dmcf_jax.methods.optimizer import OptimSettings, make_optimizer
-from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule
+from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule, scaled
 from dmcf_jax.methods.train_state import TrainState, make_state
 from dmcf_jax.methods.train_step import make_train_step
 from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
@@ -92,8 +92,9 @@ def build(config: ConfigDict, identities: int) -> Built:
     trained = method.trained
     if trained is None:
         return Built(method, fields, model, size, optax.identity(), {}, None, Watched())
+    factors = trained.factors(fields)
     schedules = {
-        group.name: _schedule(config, _peak(config, group))
+        group.name: scaled(_schedule(config, _peak(config, group)), factors.get(group.name))
         for group in trained.groups
         if not group.frozen
     }

@@ -34,12 +34,13 @@ class Watched(NamedTuple):
         terms: the losses that are watched.
         scale: distances between people are compared with it: the margin, 1 for losses without
             one, 0 for losses whose embeddings may have any length.
-        triplets_from: first step whose losses of distances count.
+        triplets_from, softmax_from: first step whose losses of this kind count.
     """
 
     terms: tuple[LossTerm, ...] = ()
     scale: float = 0.0
     triplets_from: int = 0
+    softmax_from: int = 0
 
 
 class Context(NamedTuple):
@@ -86,6 +87,7 @@ class Trained(NamedTuple):
         turns: fields -> {group: step -> bool}: a group is updated only in the steps for which it
             is true, and its moments rest in between; groups without an entry always are.
         project: params -> params after each update, for bounds.
+        factors: fields -> {group: step -> factor on its learning rate}.
     """
 
     loss: Callable[[Fields, Any], Loss]
@@ -93,6 +95,7 @@ class Trained(NamedTuple):
     watched: Callable[[Fields, Any], Watched]
     turns: Callable[[Fields], dict[str, Callable]] = lambda fields: {}
     project: Callable[[dict], dict] = lambda params: params
+    factors: Callable[[Fields], dict[str, Callable]] = lambda fields: {}
 
 
 class Method(NamedTuple):
@@ -142,4 +145,4 @@ class Embedded(NamedTuple):
 
 VIEWS = "data.views"  # losses of pairs take one view of each image only
 # Rooms of the config whose fields only some methods read; what is not here concerns every run.
-METHOD_ROOMS = ("model", "loss", "mtl", "optim", "fit")
+METHOD_ROOMS = ("model", "loss", "mtl", "optim", "translation", "fit")

@@ -24,6 +24,11 @@ def make_schedule(
     return lambda step: constant(step) * jnp.minimum((step + 1) / warmup_steps, 1.0)
 
 
+def scaled(schedule: Callable, factor: Callable | None) -> Callable:
+    """Return the schedule times `factor`, also by step; None for 1."""
+    return schedule if factor is None else lambda step: schedule(step) * factor(step)
+
+
 def make_cosine_schedule(peak: float, steps: int, warmup_steps: int) -> Callable:
     """Return learning rate by step: linear warm-up to `peak`, then half a cosine to zero.
 

@@ -5,6 +5,7 @@ this gives the same distributions in one draw (tests/methods/dmcf/test_network.p
 """
 
 import math
+import re
 from collections.abc import Callable
 
 import jax
@@ -88,6 +89,10 @@ _CONSTANTS = {
 }
 
 
+# Parts that make or judge images: with few output channels, a fan-out is no scale for them.
+_OF_IMAGES = re.compile(r"(^|/)(translators|discriminators_\w+)/")
+
+
 def _constant_of(name: str) -> float | None:
     if name.endswith("_non_local/bn/scale"):
         return 0.0  # the block starts as the identity
@@ -102,6 +107,7 @@ def _deviation(name: str, shape: tuple[int, ...]) -> float:
     """Return the standard deviation of a kernel's distribution."""
     if name.endswith("/classifier/kernel") or "_non_local/" in name:
         return math.sqrt(1.0 / (3.0 * shape[0]))
-    # Kaiming: over the fan-out s s o in the streams (4-D), over the fan-in in reductions (2-D).
-    fan = np.prod(shape) // shape[2] if len(shape) == 4 else shape[0]
+    # Kaiming: over the fan-out s s o in the streams (4-D), over the fan-in elsewhere.
+    in_stream = len(shape) == 4 and not _OF_IMAGES.search(name)
+    fan = np.prod(shape) // shape[2] if in_stream else np.prod(shape[:-1])
     return math.sqrt(2.0 / fan)

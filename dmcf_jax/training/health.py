@@ -94,7 +94,7 @@ class Health:
         return mined and self._mean(f"distance_other_{feature}") < least
 
     def _guessing(self, step: int) -> list[tuple[str, str]]:
-        if step < max(FIRST_STEPS, FIRST_SHARE * self._steps):
+        if step < self._watched.softmax_from + max(FIRST_STEPS, FIRST_SHARE * self._steps):
             return []
         least = GUESSING * math.log(self._classes)
         losses = [term for term in self._watched.terms if term.kind == "softmax"]

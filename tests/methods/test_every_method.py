@@ -36,6 +36,7 @@ SMALL = {
     "train.log_every": 1,
     "train.summary_people": 0,
 }
+SMALL_TRANSLATION = {"width": 2, "blocks": 0, "shrink": 4}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,8 @@ def config_of(row, data_dir, **changes):
         small["data.size"] = (64, 64)
     if row in ("mlapg", "xqda", "hcml"):
         small = small | {"fit.pca": 6}
+    if row == "d2rl":
+        small = small | {f"translation.{k}": v for k, v in SMALL_TRANSLATION.items()}
     config.update_from_flattened_dict(small | {"data.data_dir": data_dir} | changes)
     return config
 
@@ -98,9 +101,9 @@ def test_trained_methods_train_and_evaluate(row, data_dir, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ["cmgan", "hcml", "bdtr_alexnet"])
+@pytest.mark.parametrize("row", ["cmgan", "d2rl", "hcml", "bdtr_alexnet"])
 def test_a_resumed_run_is_one_that_was_never_stopped(row, data_dir, tmp_path):
-    """With turns of the groups, with something fitted after the last step, and with dropout."""
+    """With turns of the groups, noise and dropout, and something fitted after the last step."""
 
     class Stopped(Exception):
         pass

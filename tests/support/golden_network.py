@@ -81,6 +81,17 @@ EXCHANGED = (2, 1, 2, 0, 0, 0)
 INFRARED_CHOICES = (0, 1, 2, 4, 3, 2)
 
 
+# UNIT's networks, one behind the other, on small images.
+TRANSLATION = {"width": 2, "size": (24, 16), "images": 2}
+
+
+def small_images():
+    """Return images [n h w 3] with values from -1 to 1."""
+    height, width = TRANSLATION["size"]
+    raw = images("to translate", TRANSLATION["images"])[:, :height, :width]
+    return (raw / 127.5 - 1).astype(np.float32)
+
+
 def projections(name, tensor):
     """Return the length of a tensor and its dot products with three unit vectors of its name.
 

@@ -65,6 +65,9 @@ def test_every_softmax_loss_at_ln_k_is_named_in_one_message():
     )
     assert len(found) == 1 and "G1, G2, R1, R2" in found[0] and "ln 150 = 5.01" in found[0]
     assert {alarm.since for alarm in watch.alarms} == {200}  # 10 % of the run
+    watch = health(softmax_from=400)
+    messages(watch, [line(step, softmax=5.0) for step in range(10, 900, 10)])
+    assert {alarm.since for alarm in watch.alarms} == {600}  # counted from where they count
     watch = health(steps=300)
     messages(watch, [line(step, softmax=5.0) for step in range(10, 300, 10)])
     assert {alarm.since for alarm in watch.alarms} == {100}  # but at least 100 steps

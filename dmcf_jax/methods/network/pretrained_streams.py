@@ -1,5 +1,7 @@
 """Pretrained weights for the two streams of a network and for its reductions."""
 
+import numpy as np
+
 from dmcf_jax.methods.network.levels import Feature
 from dmcf_jax.modality import MODALITIES
 
@@ -30,15 +32,20 @@ def stream_weights(shapes: dict, backbone: dict) -> dict:
 
 
 def _fitting(weights: dict, shapes: dict) -> dict:
-    """Return `weights`, for two input channels those of three added up in each.
+    """Return `weights`, of the first layer for as many input channels as `shapes` has.
 
-    A kernel over a grey image in three channels sees the sum of its three parts; in zero padding
-    one channel has the grey image and the other is zero.
+    Two: those of three added up in each. A kernel over a grey image in three channels sees the sum
+    of its three parts; in zero padding one channel has the grey image and the other is zero.
+    Four: a unified image of D2RL; the fourth, the infrared one, has the mean of the three.
     """
-    kernels = (part.get("kernel") for part in (weights, shapes))
-    if [kernel.shape[2:3] for kernel in kernels if kernel is not None] != [(3,), (2,)]:
-        return weights
-    return weights | {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    pair = [part["kernel"].shape[2:3] for part in (weights, shapes) if "kernel" in part]
+    if pair == [(3,), (2,)]:
+        return weights | {"kernel": weights["kernel"].sum(axis=2, keepdims=True).repeat(2, axis=2)}
+    if pair == [(3,), (4,)]:
+        kernel = np.asarray(weights["kernel"])
+        mean = kernel.mean(axis=2, keepdims=True)
+        return weights | {"kernel": np.concatenate([kernel, mean], axis=2)}
+    return weights
 
 
 def reduction_weights(

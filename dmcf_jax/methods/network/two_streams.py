@@ -117,7 +117,7 @@ class TwoStreams(nn.Module):
         return Head(size, self.identities, self.neck, self.softmax_scale, self.head, self.dropout)
 
     def __call__(
-        self, visible: Float[Array, "v h w 3"], infrared: Float[Array, "b h w 3"], train: bool
+        self, visible: Float[Array, "v h w c"], infrared: Float[Array, "b h w c"], train: bool
     ) -> Outputs:
         """Return embeddings and logits of a batch of pairs, rows interleaved.
 
@@ -133,7 +133,7 @@ class TwoStreams(nn.Module):
         return Outputs(embeddings, {name: logits for name, (_, logits) in both.items()})
 
     def fused_features(
-        self, visible: Float[Array, "b h w 3"], infrared: Float[Array, "b h w 3"], train: bool
+        self, visible: Float[Array, "b h w c"], infrared: Float[Array, "b h w c"], train: bool
     ) -> dict[str, Array]:
         """Return the pooled rows [2b c] of each feature, interleaved.
 
@@ -176,7 +176,7 @@ class TwoStreams(nn.Module):
         return pool(maps[feature.stage], feature, self.pool, self.gem_p)
 
     def feature_maps(
-        self, images: Float[Array, "n h w 3"], modality: str, train: bool = False
+        self, images: Float[Array, "n h w c"], modality: str, train: bool = False
     ) -> dict[str, Array]:
         """Return the outputs of every stage for images of one modality, NHWC by stage name.
 
