@@ -133,7 +133,7 @@ class TwoStreams(nn.Module):
         return Outputs(embeddings, {name: logits for name, (_, logits) in both.items()})
 
     def fused_features(
-        self, visible: Float[Array, "b h w c"], infrared: Float[Array, "b h w c"], train: bool
+        self, visible: Float[Array, "v h w c"], infrared: Float[Array, "b h w c"], train: bool
     ) -> dict[str, Array]:
         """Return the pooled rows [2b c] of each feature, interleaved.
 
