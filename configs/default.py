@@ -175,16 +175,30 @@ COMPARED["hctri"] = MODERN | {
     "sampler.K": 8,  # authors' code for SYSU-MM01; 4 in configs/regdb.py
     "optim.decay_at": (20 / 61, 50 / 61),  # authors' code
 }
-COMPARED["strong"] = COMPARED["agw"] | {
-    "data.channel_exchange": 0.5,  # open point: CAJ's code adds such a view to every image
-    "data.erase": 0.5,  # authors' code of CAJ
-    "loss.kind": "squared_difference",  # authors' code of CAJ
+COMPARED["caj"] = COMPARED["agw"] | {
+    # Padding, mirror images and the erased area are the defaults below, as in the authors' code.
+    "data.erase": 0.5,  # authors' code
+    "data.views": "channels",  # authors' code
+    "loss.kind": "squared_difference",  # authors' code
+    "optim.decay_at": (20 / 100, 50 / 100),  # authors' code
+    "evaluation.flip": True,  # authors' code
+}
+COMPARED["strong"] = COMPARED["caj"] | {
     "loss.label_smoothing": 0.1,  # open point: as in HcTri's code for RegDB
-    "optim.decay_at": (20 / 100, 50 / 100),  # authors' code of CAJ
-    "evaluation.flip": True,  # authors' code of CAJ
+    "ema.decay": 0.997,  # authors' code of CM-NAS
+}
+# DMCF's levels, stripes and learned weights in the strong recipe.
+COMPARED["dmcf_strong"] = COMPARED["strong"] | {
+    "method.name": "dmcf",
+    "model.levels": ("layer2", "layer3", "layer4"),  # paper
+    "model.stripes": (1, 2, 3),  # paper
+    "model.reduce_global": True,  # open point, as in DMCF
+    "model.embedding_dim": 256,  # paper
+    "mtl.enabled": True,  # paper
 }
 # Share of the run in which all rates rise: ten epochs in the authors' code.
-WARM_UP = {"agw": 10 / 81, "hctri": 10 / 61, "strong": 10 / 100}
+WARM_UP = {"agw": 10 / 81, "hctri": 10 / 61}
+WARM_UP |= dict.fromkeys(("caj", "strong", "dmcf_strong"), 10 / 100)
 VARIANTS |= COMPARED
 
 
@@ -239,6 +253,9 @@ def get_config(variant: str = "") -> ConfigDict:
     data.erase = 0.0  # probability of a hidden rectangle; Zhong 2020
     data.erase_area = (0.02, 0.4)  # its share of the image, least and greatest; Zhong 2020
     data.erase_fill = "mean"  # its colour: ImageNet's 'mean' (Ye 2021), or one random 'grey'
+    # Views of each visible image in a batch: 'one'; or CAJ's 'channels' (Ye 2021), which adds one
+    # with R, G or B for all three and changes infrared channels, both after erasing.
+    data.views = "one"
     data.input = "rgb"  # 'rgb', or 'grey': luma in all channels, wherever the model is used; ours
     data.standardise = False  # mean 0, deviation 1 of each image instead of ImageNet's; our choice
     # Values of pictures of more than 8 bits that become 0..255: the 'full' 16 bits, those of each
@@ -336,6 +353,11 @@ def get_config(variant: str = "") -> ConfigDict:
     optim.schedule = "steps"  # after the warm-up: 'steps' of decay_at, or 'cosine' to zero
     optim.decay_at = ()  # fractions of the run at which all rates drop; open point
     optim.decay_factor = 0.1  # what they are multiplied by
+
+    config.ema = ConfigDict()
+    # Share d of the past in average <- d average + (1 - d) weights and statistics, every step from
+    # the start; the average is then what is evaluated and exported. 0: the weights themselves.
+    config.ema.decay = 0.0  # 0.997 in Fu 2021 (CM-NAS)
 
     # How D2RL translates images to the other modality. UNIT is Liu 2017, its values from its code.
     config.translation = translation = ConfigDict()

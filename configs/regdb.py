@@ -20,7 +20,9 @@ STEPS = {
     "hcml": 900,  # authors' code
     "agw": 5265,  # authors' code: 81 epochs of 65
     "hctri": 3965,  # authors' code: 61 epochs of 65
-    "strong": 6500,  # authors' code of CAJ: 100 epochs of 65
+    "caj": 6500,  # authors' code: 100 epochs of 65
+    "strong": 6500,  # as caj
+    "dmcf_strong": 6500,  # as caj
 }
 # Fields of rows that their authors' code has for RegDB only.
 FIELDS = {

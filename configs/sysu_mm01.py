@@ -21,7 +21,9 @@ STEPS = {
     "hcml": 9000,  # open point
     "agw": 56_376,  # authors' code: 81 epochs of 696
     "hctri": 28_304,  # authors' code: 61 epochs of 464
-    "strong": 69_600,  # authors' code of CAJ: 100 epochs of 696
+    "caj": 69_600,  # authors' code: 100 epochs of 696
+    "strong": 69_600,  # as caj
+    "dmcf_strong": 69_600,  # as caj
 }
 
 

@@ -174,7 +174,7 @@ def _show_pictures(
     *_, store = [None, *sample_people(run.config, groups).values()]
     if store is None:
         return
-    embeddings = embed(state.variables, store.images, store.modality)
+    embeddings = embed(state.evaluated, store.images, store.modality)
     if hosts.is_first() and embeddings.any(axis=1).all():  # lengths of 0 have no cosine
         from dmcf_jax.reports.training_pictures import training_pictures  # loads matplotlib
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.optim import swa_utils
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -15,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from support import golden_network as network  # noqa: E402
 
 from benchmarks import (  # noqa: E402
+    torch_agw,
     torch_alexnet,
     torch_dmcf,
     torch_single_level,
@@ -154,6 +156,42 @@ def alexnet() -> dict[str, np.ndarray]:
     return as_arrays(outputs | {"fc6 in training": trained["fc6"]})
 
 
+def agw() -> dict[str, np.ndarray]:
+    """Return the losses of three steps of AGW with channel augmentation, and where they lead.
+
+    `names` are the tensors. `first` has the projections of their movement in the first step,
+    `last` in all steps, `average` those of the movement of their average over the steps.
+    """
+    model = torch_agw.AGW(len(set(network.LABELS)), **SIZES)
+    fill(model).train()
+    torch.nn.init.zeros_(model.heads["G1"].last_norm.bn.bias)
+    start = _learned(model)
+    sgd = torch_agw.make_sgd(model, **network.AGW)
+    averaging = swa_utils.get_ema_multi_avg_fn(network.AGW_DECAY)
+    average = swa_utils.AveragedModel(model, multi_avg_fn=averaging, use_buffers=True)
+    average.update_parameters(model)  # the first call copies: the average begins at the start
+    found, draws = {"names": np.array(list(start))}, (network.EXCHANGED, network.INFRARED_CHOICES)
+    for step in range(network.AGW_STEPS):
+        found[f"loss/{step}"] = torch_agw.train_step(model, sgd, *batch(step), *draws).numpy()
+        average.update_parameters(model)
+        found[f"{'last' if step else 'first'}"] = _movement(start, _learned(model))
+    return found | {"average": _movement(start, _learned(average.module))}
+
+
+def _learned(model):
+    """Return copies of all tensors that dmcf_jax has, too, but for variances, which differ."""
+    return {
+        name: value.clone()
+        for name, value in model.state_dict().items()
+        if not name.endswith(("num_batches_tracked", "running_var", "last_norm.bn.bias"))
+    }
+
+
+def _movement(start, end):
+    moved = {name: (end[name] - value).numpy() for name, value in start.items()}
+    return np.stack([network.projections(name, value) for name, value in moved.items()])
+
+
 def translation() -> dict[str, np.ndarray]:
     """Return what UNIT's networks make of small images, and projections of a loss's gradient."""
     model = fill(
@@ -185,7 +223,7 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = ROOT / "tests" / "golden"
     folder.mkdir(exist_ok=True)
-    makers = (activations, gradients, five_steps, single_level, alexnet, translation)
+    makers = (activations, gradients, five_steps, single_level, alexnet, translation, agw)
     for make in makers:
         path = folder / f"{make.__name__}.npz"
         np.savez_compressed(path, **make())

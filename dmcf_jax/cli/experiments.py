@@ -1,7 +1,8 @@
-"""Train and evaluate all rows of one of the paper's tables, and write the table.
+"""Train and evaluate all rows of a table, the paper's or of today's methods, and write it.
 
 dmcf experiments --table=2 --data=regdb --data_dir=data --workdir=runs/tables
 dmcf experiments --table=1 --data=regdb --data_dir=data --workdir=runs/tables --rows=hog,bdtr,dmcf
+dmcf experiments --table=strong --data=regdb --data_dir=data --workdir=runs/tables
 dmcf experiments --table=3 --data=synthetic --workdir=runs/tables --dry_run
 dmcf experiments --table=2 --data=regdb --workdir=runs/tables --rows=dmcf,mine.py:wide
 
@@ -12,7 +13,9 @@ from absl import flags
 
 from dmcf_jax.cli import app
 
-_TABLE = flags.DEFINE_integer("table", None, "Table of the paper: 1, 2 or 3", required=True)
+_TABLE = flags.DEFINE_string(
+    "table", None, "Table of the paper: 1, 2 or 3; or strong: what is trained today", required=True
+)
 _DATA = flags.DEFINE_string("data", None, "regdb, sysu_mm01 or synthetic", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the experiment", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the records of dmcf prepare_data")
@@ -37,7 +40,7 @@ def main() -> None:
     from dmcf_jax.experiments.run_table import run_experiment
 
     text = run_experiment(
-        _TABLE.value,
+        int(_TABLE.value) if _TABLE.value.isdecimal() else _TABLE.value,
         _DATA.value,
         Path(_WORKDIR.value),
         data_dir=Path(_DATA_DIR.value) if _DATA_DIR.value else None,

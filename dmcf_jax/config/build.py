@@ -44,6 +44,7 @@ class Built(NamedTuple):
         train_step: (state, batch, key) -> (state, metrics), to be jitted; None where nothing is
             trained by steps.
         watched: what the alarms look at.
+        averaged: whether states keep an average over the steps.
     """
 
     method: Method
@@ -54,6 +55,7 @@ class Built(NamedTuple):
     schedules: dict[str, Callable]
     train_step: Callable | None
     watched: Watched
+    averaged: bool = False
 
     def variable_shapes(self) -> dict:
         """Return the shapes of the network's variables."""
@@ -72,7 +74,7 @@ class Built(NamedTuple):
 
     def make_state(self, variables: dict) -> TrainState:
         """Return the state before step 0, with these variables."""
-        return make_state(variables, self.optimizer)
+        return make_state(variables, self.optimizer, self.averaged)
 
     def state_shapes(self) -> TrainState:
         """Return the shapes of a run's state."""
@@ -107,9 +109,11 @@ def build(config: ConfigDict, identities: int, conv_impl: str | None = None) -> 
         augmentation(config),
         trained.project,
         skip_non_finite=config.train.skip_non_finite > 0,
+        ema_decay=config.ema.decay,
     )
     watched = trained.watched(fields, model)
-    return Built(method, fields, model, size, optimizer, schedules, step, watched)
+    averaged = config.ema.decay > 0
+    return Built(method, fields, model, size, optimizer, schedules, step, watched, averaged)
 
 
 def build_model(config: ConfigDict, identities: int, conv_impl: str | None = None) -> nn.Module:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from dmcf_jax.data.augment import PAD_MODES
+from dmcf_jax.data.augment import PAD_MODES, VIEWS
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.data.decode import FILTERS, MAX_SIDE
 from dmcf_jax.data.erase import FILLS
@@ -117,6 +117,7 @@ FIELDS: dict[str, Check] = {
     "data.erase": number(0, 1),
     "data.erase_area": several(number(0, 1, above=True), count=2),
     "data.erase_fill": choice(*FILLS),
+    "data.views": choice(*VIEWS),
     "data.input": choice(*CHANNELS),
     "data.standardise": flag,
     "data.wide_range": choice(*CHOICES),
@@ -172,6 +173,7 @@ FIELDS: dict[str, Check] = {
     "optim.schedule": choice("steps", "cosine"),
     "optim.decay_at": several(number(0, 1), least=0),
     "optim.decay_factor": number(0, above=True),
+    "ema.decay": number(0, 0.99999),
     "translation.width": whole(1, 65536),
     "translation.blocks": whole(0, 16),
     "translation.shrink": whole(1, 4),

@@ -12,7 +12,8 @@ from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods import METHODS
-from dmcf_jax.methods.method import METHOD_ROOMS
+from dmcf_jax.methods.dmcf.losses import OF_PAIRS
+from dmcf_jax.methods.method import METHOD_ROOMS, VIEWS
 from dmcf_jax.methods.network.backbones import BACKBONES, FC6
 from dmcf_jax.methods.network.heads import DROPPING
 from dmcf_jax.methods.network.levels import LEVEL_OF_STAGE
@@ -83,6 +84,8 @@ def _contradictions(config):
         yield "data.random_grey", "has no effect on data.input='grey'; set one of the two"
     if config.data.erase_area[0] > config.data.erase_area[1]:
         yield "data.erase_area", f"is {tuple(config.data.erase_area)}, expected least, greatest"
+    if config.data.views != "one" and config.loss.kind in OF_PAIRS:
+        yield "loss.kind", f"is {config.loss.kind!r}, which takes pairs; use data.views='one'"
     if config.optim.schedule == "cosine" and config.optim.decay_at:
         yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
     if config.model.classifier_start == "means" and not config.loss.softmax_scale:
@@ -97,7 +100,8 @@ def _unread_fields(config):
     for field, value in flatten(config).items():
         if method.reads_field(field) or value == defaults[field]:
             continue
-        if field.partition(".")[0] in METHOD_ROOMS or (not method.trained and _trains(field)):
+        concerns = field == VIEWS or field.partition(".")[0] in METHOD_ROOMS
+        if concerns or (not method.trained and _trains(field)):
             yield (
                 field,
                 f"is {value!r}, but the method {config.method.name} does not read it; "
@@ -115,6 +119,7 @@ def _trains(field):
     return field.startswith("sampler.") or field in (
         "data.input",
         "data.standardise",
+        "ema.decay",
         *(f"data.{name}" for name in Augmentation._fields if name != "form"),
     )
 

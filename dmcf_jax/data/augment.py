@@ -10,10 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
 from dmcf_jax.data.colour import (
+    adapted_grey,
     change_contrast,
     change_gamma,
     exchange_channels,
     invert,
+    one_channel,
     random_grey,
 )
 from dmcf_jax.data.erase import COLUMNS, erase
@@ -21,6 +23,7 @@ from dmcf_jax.data.prepare_input import IMAGENET, InputForm, choose_channels, sc
 from dmcf_jax.runtime.random_keys import folded
 
 PAD_MODES = ("black", "edge")
+VIEWS = ("one", "channels")  # of each visible image in a batch; 'channels' adds a second
 
 
 class Augmentation(NamedTuple):
@@ -34,6 +37,9 @@ class Augmentation(NamedTuple):
         tone, contrast: strengths, see `change_gamma` and `change_contrast`.
         invert: probability of a negative.
         erase, erase_area, erase_fill: see `data/erase.py`.
+        views: 'one' of each visible image; or 'channels', CAJ's batch (Ye et al., ICCV 2021): a
+            second one, cropped, mirrored and erased by itself, with one of its channels in all
+            three, and infrared images with changed channels.
         form: of the network's input.
     """
 
@@ -48,6 +54,7 @@ class Augmentation(NamedTuple):
     erase: float = 0.0
     erase_area: tuple[float, float] = (0.02, 0.4)
     erase_fill: str = "mean"
+    views: str = "one"
     form: InputForm = IMAGENET
 
     @property
@@ -55,6 +62,31 @@ class Augmentation(NamedTuple):
         """Whether anything is changed beside the place of pixels."""
         colours = self.channel_exchange, self.random_grey, self.tone, self.contrast
         return any((*colours, self.invert, self.erase))
+
+
+def augmented_pair(
+    key: Array,
+    visible: UInt8[Array, "b h w 3"],
+    infrared: UInt8[Array, "b h w 3"],
+    settings: Augmentation,
+) -> tuple[Float[Array, "v h w 3"], Float[Array, "b h w 3"]]:
+    """Return the network's input of a batch of pairs.
+
+    With two views of each visible image, v is 2b and the views of an image follow each other.
+
+    Args:
+        key: of this step.
+    """
+    visible_key, infrared_key = jax.random.split(key)
+    first = augment(visible_key, visible, "visible", settings)
+    other = augment(infrared_key, infrared, "infrared", settings)
+    if settings.views == "one":
+        return first, other
+    second = augment(folded(key, "views"), visible, "visible", settings)
+    draw = jax.random.uniform(folded(key, "channels"), (2, len(visible)))
+    second, other = one_channel(second, draw[0]), adapted_grey(other, draw[1])
+    # [2b h w 3]: the views of an image side by side, so that no row leaves its device.
+    return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:]), other
 
 
 def augment(

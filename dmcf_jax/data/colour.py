@@ -19,8 +19,32 @@ def exchange_channels(
     Ye et al., "Channel Augmented Joint Learning for Visible-Infrared Recognition", ICCV 2021.
     """
     channel = jnp.minimum(jnp.floor(3.0 * draw[:, 1]), 2.0).astype(jnp.int32)
-    one = jnp.take_along_axis(images, channel[:, None, None, None], axis=3)
-    return _where(draw[:, 0] < probability, jnp.broadcast_to(one, images.shape), images)
+    return _where(draw[:, 0] < probability, _copied(images, channel), images)
+
+
+def one_channel(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"]
+) -> Float[Array, "n h w 3"]:
+    """Copy red, green or blue, each with probability 1/3, to all three channels of every image.
+
+    The second view of visible images in CAJ (Ye et al., ICCV 2021), whose code does this after
+    normalising and erasing.
+    """
+    return _copied(images, jnp.minimum(jnp.floor(3.0 * draw), 2.0).astype(jnp.int32))
+
+
+def adapted_grey(
+    images: Float[Array, "n h w 3"], draw: Float[Array, " n"]
+) -> Float[Array, "n h w 3"]:
+    """Change the channels of infrared images as CAJ's code does, after normalising and erasing.
+
+    With probability 1/4 each, red, green or blue is copied to all three channels; of the last
+    quarter one half becomes its luma, the other stays as it is.
+    """
+    eighth = jnp.minimum(jnp.floor(8.0 * draw), 7.0).astype(jnp.int32)
+    copied = _copied(images, jnp.minimum(eighth // 2, 2))
+    changed = _where(eighth == 6, luma(images), copied)
+    return _where(eighth == 7, images, changed)
 
 
 def random_grey(
@@ -50,6 +74,12 @@ def invert(
 ) -> Float[Array, "n h w 3"]:
     """Turn some images into their negatives: black is hot in one camera and cold in another."""
     return _where(draw < probability, 255.0 - images, images)
+
+
+def _copied(images, channel):
+    """Return images with one of their channels, by image, in all three."""
+    one = jnp.take_along_axis(images, channel[:, None, None, None], axis=3)
+    return jnp.broadcast_to(one, images.shape)
 
 
 def _factor(draw, strength):

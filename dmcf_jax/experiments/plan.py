@@ -18,7 +18,7 @@ from dmcf_jax.methods.dmcf.published import BASELINE_ROW, COMPLETE
 from dmcf_jax.runs.collection import run_folder
 
 DATA = ("regdb", "sysu_mm01", "synthetic")
-TABLES = (1, 2, 3)
+TABLES = (1, 2, 3, "strong")  # of the paper, and that of docs/recipes.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _command(verb: str) -> list[str]:
 
 
 def plan(
-    table: int,
+    table: int | str,
     data: str,
     workdir: Path,
     *,
@@ -86,7 +86,8 @@ def plan(
     """Return the runs of a table, seed by seed, so that all rows have one run each early.
 
     Args:
-        table: of the paper, 1 (all methods), 2 or 3 (ablations of the complete method).
+        table: of the paper, 1 (all methods), 2 or 3 (ablations of the complete method); or
+            'strong', what is trained today.
         data: one of `DATA`.
         workdir: folder of the experiment; tables that share a row share its runs.
         data_dir: of the records; by default the config's, for synthetic `<workdir>/data`.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.experiments import table_1, tables
+from dmcf_jax.experiments import table_1, table_strong, tables
 from dmcf_jax.experiments.plan import DATA, TABLES, Run, baseline_runs, plan
 from dmcf_jax.experiments.runner import run_missing
 from dmcf_jax.experiments.status import overview
@@ -16,7 +16,7 @@ PEOPLE = 200  # synthetic identities of --data=synthetic; half of them train
 
 
 def run_experiment(
-    table: int,
+    table: int | str,
     data: str,
     workdir: Path,
     *,
@@ -55,10 +55,10 @@ def run_experiment(
     return text
 
 
-def _check(table: int, data: str, jobs: int) -> None:
+def _check(table: int | str, data: str, jobs: int) -> None:
     problems = []
     if table not in TABLES:
-        text = f"--table={table}: the paper has tables {', '.join(map(str, TABLES))}"
+        text = f"--table={table}: choose one of {', '.join(map(str, TABLES))}"
         problems.append(Problem("--table", text))
     if data not in DATA:
         problems.append(Problem("--data", f"--data={data}: choose one of {', '.join(DATA)}"))
@@ -78,16 +78,17 @@ def _render(runs: Sequence[Run]) -> None:
             prepare_synthetic("regdb", PEOPLE, 0, data_dir, trial=str(trial))
 
 
-def write_tables(table: int, data: str, workdir: Path, runs: Sequence[Run]) -> str:
+def write_tables(table: int | str, data: str, workdir: Path, runs: Sequence[Run]) -> str:
     """Write `table_N.md` and `table_N.csv` from what is evaluated; return the Markdown.
 
     Tables 2 and 3 begin with the baseline, where the folder has runs of it.
     """
     names, dataset = runs[0].protocols(), runs[0].config.data.name
-    if table != 1 and not any(run.row == BASELINE_ROW for run in runs):
+    if table in (2, 3) and not any(run.row == BASELINE_ROW for run in runs):
         runs = [*baseline_runs(workdir, runs), *runs]
     sections = {name: tables.gather(runs, name) for name in names}
-    text = "\n".join(_sections(table, data, dataset, sections))
+    steps = {run.row: run.config.train.steps for run in runs if run.words}
+    text = "\n".join(_sections(table, data, dataset, sections, steps))
     for suffix, content in ((".md", text), (".csv", tables.as_csv(sections))):
         path = workdir / f"table_{table}{suffix}"
         write_atomically(path, content)
@@ -96,11 +97,20 @@ def write_tables(table: int, data: str, workdir: Path, runs: Sequence[Run]) -> s
 
 
 def _sections(
-    table: int, data: str, dataset: str, sections: Mapping[str, Sequence[tables.Row]]
+    table: int | str,
+    data: str,
+    dataset: str,
+    sections: Mapping[str, Sequence[tables.Row]],
+    steps: Mapping[str, int],
 ) -> Iterator[str]:
-    """Return the Markdown of each protocol; table 1 of real data has the paper's protocol only."""
+    """Return the Markdown of each protocol; 2 and 3 have all, the others the published one only."""
+    published = data != "synthetic"
     for protocol, rows in sections.items():
-        if table != 1:
+        if table in (2, 3):
             yield tables.markdown(table, protocol, rows)
-        elif data == "synthetic" or protocol == PROTOCOL[dataset]:
-            yield table_1.comparison(dataset, protocol, rows, published=data != "synthetic")
+        elif published and protocol != PROTOCOL[dataset]:
+            continue
+        elif table == 1:
+            yield table_1.comparison(dataset, protocol, rows, published)
+        else:
+            yield table_strong.comparison(dataset, protocol, rows, steps, published)

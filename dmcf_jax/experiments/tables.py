@@ -105,7 +105,7 @@ def _average(values: Sequence[float]) -> Cell:
     return Cell(float(mean), float(deviation) if len(values) > 1 else None)
 
 
-def markdown(table: int, protocol: str, rows: Sequence[Row]) -> str:
+def markdown(table: int | str, protocol: str, rows: Sequence[Row]) -> str:
     """Return a section with a pipe table; the paper's columns only where it has values."""
     compared = any(row.paper for row in rows)
     header = ["variant", "runs", *MEASURES]

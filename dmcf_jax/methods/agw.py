@@ -1,7 +1,7 @@
 """AGW: softmax behind a batch norm, and weighted triplets in front of it (Ye et al., TPAMI 2021).
 
 What is special of it are its fields: `model.head`, `model.pool`, `model.last_stride`, `loss.kind`;
-see the rows `agw` and `strong` in configs/default.py. docs/recipes.md says what differs.
+see the rows `agw`, `caj` and `strong` in configs/default.py. docs/recipes.md says what differs.
 """
 
 import jax.numpy as jnp
@@ -10,11 +10,20 @@ from jaxtyping import Array, Float, Int
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.identity import READS as IDENTITY_READS
 from dmcf_jax.methods.losses.statistics import watch
-from dmcf_jax.methods.method import Context, Fields, Loss, LossTerm, Method, Trained, Watched
+from dmcf_jax.methods.method import (
+    VIEWS,
+    Context,
+    Fields,
+    Loss,
+    LossTerm,
+    Method,
+    Trained,
+    Watched,
+)
 from dmcf_jax.methods.network import build
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
 
-READS = (*IDENTITY_READS, *losses.READS, "loss.triplet_start_step")
+READS = (*IDENTITY_READS, *losses.READS, "loss.triplet_start_step", VIEWS)
 
 
 def make_loss(fields: Fields, network: TwoStreams) -> Loss:

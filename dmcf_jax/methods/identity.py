@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods.losses.softmax import softmax_cross_entropy
 from dmcf_jax.methods.method import (
+    VIEWS,
     Context,
     Fields,
     Loss,
@@ -57,7 +58,7 @@ def make_loss(fields: Fields, network: TwoStreams) -> Loss:
 
 METHOD = Method(
     title="Identity network",
-    reads=(*READS, "loss.label_smoothing"),
+    reads=(*READS, "loss.label_smoothing", VIEWS),
     network=build.single_level,
     trained=Trained(
         make_loss, build.GROUPS, lambda fields, network: Watched(softmax_terms(network))

@@ -105,7 +105,7 @@ class Method(NamedTuple):
         title: what tables call it.
         reads: the fields of `METHOD_ROOMS` that it reads, by dotted name; 'model.*' for a room.
             Another of these fields must keep its default: `validate` refuses a change that would
-            have no effect.
+            have no effect. `VIEWS` where its losses take rows in any number.
         network: (fields, identities, conv_impl) -> Linen module with
             `__call__(visible, infrared, train)` -> outputs of 2b interleaved rows, and
             `embed(images, modality)` -> float32 rows of unit length, compared by cosine.
@@ -143,5 +143,6 @@ class Embedded(NamedTuple):
     modality: Any
 
 
+VIEWS = "data.views"  # losses of pairs take one view of each image only
 # Rooms of the config whose fields only some methods read; what is not here concerns every run.
 METHOD_ROOMS = ("model", "loss", "mtl", "optim", "translation", "fit")

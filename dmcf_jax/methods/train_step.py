@@ -4,6 +4,7 @@ It is written for the global batch. Batch norm and batch-hard mining run over al
 the number of devices; sharding is decided in `dmcf_jax/runtime/devices.py`.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Bool
 
-from dmcf_jax.data.augment import Augmentation, augment
+from dmcf_jax.data.augment import Augmentation, augmented_pair
 from dmcf_jax.data.identity_sampler import PairBatch
 from dmcf_jax.methods.method import Context, Loss
 from dmcf_jax.methods.optimizer import depend_on_norm, global_norm
@@ -30,6 +31,7 @@ def make_train_step(
     augmentation: Augmentation,
     project: Callable[[dict], dict] = lambda params: params,
     skip_non_finite: bool = False,
+    ema_decay: float = 0.0,
 ) -> Callable[[TrainState, PairBatch, Array], tuple[TrainState, dict[str, Array]]]:
     """Return the step function, to be jitted once by the caller with the state donated.
 
@@ -41,17 +43,21 @@ def make_train_step(
         project: bounds on the parameters after each update.
         skip_non_finite: keep weights, statistics and moments unchanged in a step whose loss or
             gradient is not finite; the metric `skipped` is 1 there, else 0.
+        ema_decay: d in average <- d average + (1 - d) variables after each update; 0 for states
+            without an average.
     """
 
     def loss_fn(params, state, batch, key):
-        visible, infrared = _augmented_pair(key, batch, augmentation)
+        visible, infrared = augmented_pair(key, batch.visible, batch.infrared, augmentation)
         variables = {"params": params, "batch_stats": state.batch_stats}
         own = jax.random.fold_in(key, _LOSS_STREAM)
         outputs, updated = model.apply(
             variables, visible, infrared, True, mutable=["batch_stats"], rngs={"dropout": own}
         )
-        # [2b]: rows are (visible, infrared) interleaved, so each label stands twice in a row.
-        labels = jnp.stack([batch.labels, batch.labels], axis=1).reshape(-1)
+        # [2b]: rows are (visible, infrared) interleaved, so each label stands twice in a row;
+        # [3b] where each visible image has two views.
+        rows = 1 + len(visible) // len(infrared)
+        labels = jnp.stack([batch.labels] * rows, axis=1).reshape(-1)
         with jax.named_scope("losses"):
             total, scalars = loss(outputs, labels, Context(state.step, params, own))
         return total, (updated.get("batch_stats", {}), scalars)
@@ -69,6 +75,9 @@ def make_train_step(
         }
         params: Any = optax.apply_updates(state.params, depend_on_norm(updates, norm))
         after = TrainState(state.step + 1, project(params), batch_stats, opt_state)
+        if ema_decay:
+            average = optax.incremental_update(after.variables, state.average, 1.0 - ema_decay)
+            after = dataclasses.replace(after, average=average)
         if skip_non_finite:
             sound = jnp.isfinite(value) & jnp.isfinite(norm)
             after, metrics["skipped"] = skip_if_non_finite(sound, after, state), ~sound
@@ -92,12 +101,4 @@ def skip_if_non_finite(sound: Bool[Array, ""], after: TrainState, before: TrainS
 
     return jax.tree.map(
         choose, after, before, is_leaf=lambda part: isinstance(part, optax.ScaleByAdamState)
-    )
-
-
-def _augmented_pair(key, batch, augmentation):
-    visible_key, infrared_key = jax.random.split(key)
-    return (
-        augment(visible_key, batch.visible, "visible", augmentation),
-        augment(infrared_key, batch.infrared, "infrared", augmentation),
     )

@@ -6,6 +6,7 @@ a damaged checkpoint the error names the files and the newest intact checkpoint 
 """
 
 import contextlib
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ class Checkpoints:
             self._begun = step
             self._orbax.save_checkpointables_async(
                 step,
-                {"state": state},
+                {"state": _as_saved(state)},
                 force=True,
                 metrics=dict(metrics) if metrics else None,
             )
@@ -157,9 +158,9 @@ class Checkpoints:
         problems = checksum_problems(self._folder / str(step))
         if problems:
             raise self._damaged(step, problems)
-        shape = jax.tree.map(_abstract, like)
+        shape = jax.tree.map(_abstract, _as_saved(like))
         try:
-            return self._orbax.load_checkpointables(step, {"state": shape})["state"]
+            return TrainState(**self._orbax.load_checkpointables(step, {"state": shape})["state"])
         except Exception as error:  # orbax raises many kinds; the files are as they were written
             raise self._damaged(step, [f"cannot be read: {_reason(error)}"]) from error
 
@@ -219,6 +220,15 @@ def _reason(error: BaseException) -> str:
         if known in text:
             return known
     return text.splitlines()[0][:300]
+
+
+def _as_saved(state: TrainState) -> dict[str, Any]:
+    """Return the parts of a state by name; the average only where there is one.
+
+    So a checkpoint without an average is the same as before there were any.
+    """
+    parts = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return parts if state.average else {k: v for k, v in parts.items() if k != "average"}
 
 
 def _abstract(leaf):

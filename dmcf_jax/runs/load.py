@@ -19,7 +19,7 @@ from dmcf_jax.methods.embedder import Embedder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.data_record import wide_range_of
 from dmcf_jax.runs.folder import read_json, restore_config
-from dmcf_jax.runs.summary import thresholds_of
+from dmcf_jax.runs.summary import AVERAGED, thresholds_of
 from dmcf_jax.runtime.devices import make_mesh, replicated, with_sharding
 from dmcf_jax.runtime.paths import local_path
 
@@ -49,7 +49,8 @@ class TrainedModel:
     Attributes:
         config: the run's.
         model: the network.
-        variables: {'params': ..., 'batch_stats': ...}.
+        variables: {'params': ..., 'batch_stats': ...}; averages over the steps where the run
+            keeps them.
         step: of the checkpoint; 0 for an untrained network.
         chosen_by: how the checkpoint was chosen.
         wide_range: values of pictures of more than eight bits that become 0 and 255.
@@ -122,10 +123,11 @@ def load_trained(workdir: str | Path, step: int | None = None, best: bool = Fals
             step, chosen_by = checkpoints.best_step(), _best_by(config)
         state = checkpoints.load(shapes, step)
     wide_range = wide_range_of(workdir)
+    chosen_by += f", {AVERAGED} weights" if built.averaged else ""
     step = int(state.step)
     thresholds = thresholds_of(workdir, step)
     origin = step, chosen_by, wide_range, thresholds
-    return TrainedModel(config, built.model, state.variables, *origin)
+    return TrainedModel(config, built.model, state.evaluated, *origin)
 
 
 def untrained(workdir: str | Path) -> TrainedModel:

@@ -9,6 +9,7 @@ from dmcf_jax.runs.folder import read_json
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.files import write_atomically
 
+LAST, AVERAGED = "last", "averaged"  # which weights were evaluated
 # What is wrong with a feature, and how it is reported.
 KINDS = {"collapsed": "collapsed", "guessing": "no better than guessing"}
 
@@ -17,10 +18,11 @@ def write_summary(workdir: Path, summary: dict[str, Any]) -> None:
     """Write the summary of a finished run.
 
     Args:
-        summary: `step`; `alarms`, a list of {'feature', 'kind', 'since'} with a kind of `KINDS`
-            and the step of the alarm; `rank-1`, by group of people {'value': a fraction or None
-            where embeddings cannot be ranked, 'people': their number}; `thresholds`, what
-            `measure_thresholds` returned with `group`, who its people are, or None.
+        summary: `step`; `weights`, `LAST` or `AVERAGED`: those that were evaluated; `alarms`, a
+            list of {'feature', 'kind', 'since'} with a kind of `KINDS` and the step of the alarm;
+            `rank-1`, by group of people {'value': a fraction or None where embeddings cannot be
+            ranked, 'people': their number}; `thresholds`, what `measure_thresholds` returned with
+            `group`, who its people are, or None.
     """
     write_atomically(workdir / "summary.json", json.dumps(summary, indent=2) + "\n")
 
@@ -50,7 +52,9 @@ def summary_lines(summary: dict[str, Any] | None) -> list[str]:
     if scores := summary["rank-1"]:
         groups = ", ".join(f"{name} {_percent(score['value'])}" for name, score in scores.items())
         people = next(iter(scores.values()))["people"]
-        lines.append(f"rank-1 among {people} people: {groups}")
+        averaged = summary.get("weights") == AVERAGED
+        which = ", with the weights averaged over the steps" if averaged else ""
+        lines.append(f"rank-1 among {people} people{which}: {groups}")
     if "thresholds" in summary:  # older runs have none
         lines += threshold_lines(summary["thresholds"])
     return lines

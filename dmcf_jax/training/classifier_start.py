@@ -39,7 +39,8 @@ def start_at_means(
     heads = [f"heads_{feature.name}" for feature in model.features]
     kernels = split_by_feature(class_means(embeddings, rows), state.params, heads)
     log(f"the classifiers start at the means of {rows.size} training images")
-    return dataclasses.replace(state, params=with_kernels(state.params, kernels))
+    started = dataclasses.replace(state, params=with_kernels(state.params, kernels))
+    return started.with_average() if state.average else started
 
 
 def first_rows(table: IdentityTable) -> Int[np.ndarray, "k m"]:

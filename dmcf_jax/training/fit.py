@@ -1,7 +1,5 @@
 """What a method fits once, after the last step: a metric on the embedded training images."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
@@ -28,11 +26,11 @@ def fit_metric(
     if fit is None:
         return state
     # A copy: the next step overwrites the memory of this state, which it is given.
-    variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
+    variables = jax.tree.map(lambda leaf: leaf.copy(), state.evaluated)
     batch_size, form = config.evaluation.batch_size, input_form(config)
     embed = Embedder(built.model, mesh, batch_size, form=form, method="describe")
     with log_time(f"fitting {built.method.title} to {len(store)} training images"):
         rows = embed(variables, store.images, store.modality)
         fitted = fit(built.fields, variables, Embedded(rows, store.identity, store.modality))
     params = jax.tree.map(jnp.asarray, fitted["params"])
-    return dataclasses.replace(state, params=shard(params, replicated(mesh)))
+    return state.with_evaluated(shard(params, replicated(mesh)))

@@ -13,7 +13,7 @@ from dmcf_jax.methods.train_state import TrainState
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.run import Run
-from dmcf_jax.runs.summary import summary_lines, write_summary
+from dmcf_jax.runs.summary import AVERAGED, LAST, summary_lines, write_summary
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.console import log
 from dmcf_jax.runtime.random_keys import named_key
@@ -48,6 +48,7 @@ def summarise(
     }
     summary = {
         "step": int(state.step),
+        "weights": AVERAGED if state.average else LAST,
         "alarms": [alarm._asdict() for alarm in health.alarms],
         "rank-1": ranks,
         "thresholds": _thresholds(state, groups, score),

@@ -52,7 +52,7 @@ class Score:
 
 def _embeddings(embed: Embed, state: TrainState, store: ImageStore) -> Float[np.ndarray, "n d"]:
     # A copy: the next step overwrites the memory of this state, which it is given.
-    variables = jax.tree.map(lambda leaf: leaf.copy(), state.variables)
+    variables = jax.tree.map(lambda leaf: leaf.copy(), state.evaluated)
     return embed(variables, store.images, store.modality)
 
 

@@ -39,6 +39,7 @@ _NORMS = (
     ("layer{stage}.{block}.bn{n}", "layer{stage}_{block}/bn{n}"),
     ("layer{stage}.{block}.downsample.1", "layer{stage}_{block}/downsample_bn"),
 )
+_NON_LOCAL = "layer{stage}.{block}.non_local", "layer{stage}_{block}_non_local"
 _OF_NORM = (
     ("weight", "params", "scale"),
     ("bias", "params", "bias"),
@@ -69,12 +70,17 @@ def _stream_rows(stream: str) -> Iterator[Row]:
         yield from _linear_rows(dotted + torch_name, slashed + path, axes)
     for torch_name, path in _NORMS:
         yield from _norm_rows(dotted + torch_name, slashed + path)
+    torch_name, path = dotted + _NON_LOCAL[0], slashed + _NON_LOCAL[1]
+    for part in ("theta", "phi", "g", "w"):
+        yield from _linear_rows(f"{torch_name}.{part}", f"{path}/{part}", _MATRIX)
+    yield from _norm_rows(f"{torch_name}.bn", f"{path}/bn")
 
 
 def _head_rows(kind: str) -> Iterator[Row]:
     torch_name, path = f"heads.{kind}{{n}}", f"heads_{kind}{{n}}"
     yield from _linear_rows(f"{torch_name}.reduction.conv", f"{path}/reduction/conv", _MATRIX)
     yield from _norm_rows(f"{torch_name}.reduction.bn", f"{path}/reduction/bn")
+    yield from _norm_rows(f"{torch_name}.last_norm.bn", f"{path}/last_norm/bn")
     for layer in ("hidden", "classifier"):
         yield from _linear_rows(f"{torch_name}.{layer}", f"{path}/{layer}", _MATRIX)
 

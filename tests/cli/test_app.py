@@ -116,7 +116,7 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error():
 
 
 def test_bare_names_are_those_of_the_configs_that_people_edit():
-    assert names() == ["default", "own", "regdb", "synthetic", "sysu_mm01"]
+    assert names() == ["default", "llcm", "own", "regdb", "synthetic", "sysu_mm01"]
     assert CONFIGS.resolve() == ROOT / "configs"
 
 
@@ -146,7 +146,7 @@ def test_a_path_is_a_file_even_where_a_config_has_its_name(tmp_path, monkeypatch
         ("configs/regdb.py", "--config=regdb"),
         ("configs/synthetic.py:dcf", "--config=synthetic:dcf"),
         ("regbd", "did you mean --config=regdb?"),
-        ("zzz", "expected a file or one of default, own, regdb"),
+        ("zzz", "expected a file or one of default, llcm, own, regdb"),
         ("missing.py", "there is no file missing.py"),
     ],
 )

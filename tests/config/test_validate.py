@@ -5,14 +5,14 @@ import json
 import pytest
 
 from dmcf_jax.config.validate import differences, flatten, validate, weighting_start
-from dmcf_jax.configs import default, regdb, synthetic, sysu_mm01
+from dmcf_jax.configs import default, llcm, own, regdb, synthetic, sysu_mm01
 from dmcf_jax.errors import UserError
 from dmcf_jax.models.resnet import map_size
 from dmcf_jax.runs.folder import restore_config
 from dmcf_jax.runtime.files import write_atomically
 
 
-@pytest.mark.parametrize("module", [default, regdb, sysu_mm01, synthetic])
+@pytest.mark.parametrize("module", [default, regdb, sysu_mm01, synthetic, llcm, own])
 @pytest.mark.parametrize("variant", ["", *default.VARIANTS])
 def test_every_config_of_ours_is_valid(module, variant):
     validate(module.get_config(variant))
@@ -52,6 +52,8 @@ def test_every_config_of_ours_is_valid(module, variant):
         ("loss.label_smoothing", 1.0, "from 0 to 0.9"),
         ("loss.temperature", 0.0, "above 0"),
         ("optim.schedule", "linear", "cosine"),
+        ("ema.decay", 1.0, "from 0 to 0.99999"),
+        ("data.views", "two", "channels"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(field, value, words):

@@ -1,5 +1,6 @@
 """The losses and learning rates of `agw`, `hctri` and `strong` against literal loops."""
 
+import math
 from typing import Any
 
 import jax
@@ -9,7 +10,9 @@ import pytest
 from support import tiny
 
 from dmcf_jax.config.build import build, method_fields
-from dmcf_jax.configs import regdb, sysu_mm01
+from dmcf_jax.config.validate import flatten
+from dmcf_jax.configs import llcm, regdb, sysu_mm01
+from dmcf_jax.data.datasets.llcm import PUBLISHED
 from dmcf_jax.methods import METHODS
 from dmcf_jax.methods.method import Context
 from dmcf_jax.methods.network.two_streams import Outputs
@@ -149,10 +152,15 @@ def test_a_level_of_one_stripe_keeps_its_whole_map_in_hctri():
     [
         (regdb, "agw", 65, 81),
         (regdb, "hctri", 65, 61),
+        (regdb, "caj", 65, 100),
         (regdb, "strong", 65, 100),
         (sysu_mm01, "agw", 696, 81),
         (sysu_mm01, "hctri", 464, 61),
+        (sysu_mm01, "caj", 696, 100),
         (sysu_mm01, "strong", 696, 100),
+        (llcm, "agw", 530, 81),
+        (llcm, "hctri", 354, 61),
+        (llcm, "caj", 530, 100),
     ],
 )
 def test_rates_follow_the_authors_epochs(data, row, epoch, epochs):
@@ -165,6 +173,24 @@ def test_rates_follow_the_authors_epochs(data, row, epoch, epochs):
         np.testing.assert_allclose(found, peak * np.array([0.1, 0.5, 1, 1, 0.1]), rtol=1e-5)
         after = [float(rates[name](epoch * start)) for start in (20, 50)]
         np.testing.assert_allclose(after, [0.1 * peak, 0.01 * peak], rtol=1e-5)
+
+
+def test_an_epoch_of_llcm_shows_every_visible_image_once():
+    """As the authors' loops do: whole batches of P K images, the last one filled up."""
+    visible = PUBLISHED["train"].visible
+    for row, epoch in (("caj", 530), ("hctri", 354)):
+        sampler = llcm.get_config(row).sampler
+        assert epoch == math.ceil(visible / (sampler.P * sampler.K))
+
+
+def test_dmcf_strong_is_the_papers_network_in_the_recipe_of_strong():
+    model = build(regdb.get_config("dmcf_strong"), 3).model
+    assert [f.name for f in model.features] == ["G1", "G2", "R1", "R2", "G3", "R3", "R4", "R5"]
+    assert model.weighted and 8 * model.embedding_dim == 2048
+    strong, ours = (flatten(regdb.get_config(row)) for row in ("strong", "dmcf_strong"))
+    assert {name for name in strong if strong[name] != ours[name]} == {
+        *("variant", "method.name", "model.levels", "model.stripes", "model.reduce_global")
+    }
 
 
 def test_six_parts_make_the_embedding_of_hctri():

@@ -71,6 +71,16 @@ def size_of(row):
     return ALEXNET_SIZE if row == "bdtr_alexnet" else (HEIGHT, WIDTH_OF_IMAGE)
 
 
+# AGW with CAJ's batch, and the average of weights and statistics.
+# Low rates, since float32's rounding grows from step to step.
+AGW = {"lr_backbone": 1e-4, "lr_heads": 1e-3, "weight_decay": 5e-4}
+AGW_STEPS, AGW_DECAY = 3, 0.9
+# What dmcf_jax draws for six pairs from `jax.random.key(0)`: the channel of each second view, and
+# what happens to each infrared image: its channel 0, 1 or 2 for all, 3 its luma, 4 nothing.
+EXCHANGED = (2, 1, 2, 0, 0, 0)
+INFRARED_CHOICES = (0, 1, 2, 4, 3, 2)
+
+
 # UNIT's networks, one behind the other, on small images.
 TRANSLATION = {"width": 2, "size": (24, 16), "images": 2}
 

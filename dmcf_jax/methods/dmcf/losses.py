@@ -33,6 +33,8 @@ KINDS = (
     "none",
 )
 
+OF_PAIRS = ("centre_triplet", "contrastive")  # need one visible and one infrared row in turn
+
 # The paper's range of log sigma^2 (below eq. 15).
 LOG_VARIANCE_RANGE = (-2.0, 5.0)
 

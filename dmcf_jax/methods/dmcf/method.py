@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from dmcf_jax.methods.dmcf import losses
 from dmcf_jax.methods.losses.statistics import watch
-from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained, Watched
+from dmcf_jax.methods.method import VIEWS, Context, Fields, Group, Loss, Method, Trained, Watched
 from dmcf_jax.methods.network import build
 from dmcf_jax.methods.network.levels import levels_of
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
@@ -92,6 +92,7 @@ METHOD = Method(
         *losses.READS,
         "loss.triplet_start_step",
         "loss.softmax_scale",
+        VIEWS,
     ),
     network=build.build_network,
     trained=Trained(make_loss, GROUPS, watched, _turns, losses.in_papers_range),

@@ -117,12 +117,13 @@ class TwoStreams(nn.Module):
         return Head(size, self.identities, self.neck, self.softmax_scale, self.head, self.dropout)
 
     def __call__(
-        self, visible: Float[Array, "b h w c"], infrared: Float[Array, "b h w c"], train: bool
+        self, visible: Float[Array, "v h w c"], infrared: Float[Array, "b h w c"], train: bool
     ) -> Outputs:
         """Return embeddings and logits of a batch of pairs, rows interleaved.
 
         Args:
-            visible: normalised visible images; row i shows the same person as `infrared` row i.
+            visible: normalised visible images; row i shows the same person as `infrared` row i,
+                or v = 2b: as row i // 2.
             infrared: normalised infrared images.
             train: use batch statistics and update the running ones.
         """
@@ -132,7 +133,7 @@ class TwoStreams(nn.Module):
         return Outputs(embeddings, {name: logits for name, (_, logits) in both.items()})
 
     def fused_features(
-        self, visible: Float[Array, "b h w c"], infrared: Float[Array, "b h w c"], train: bool
+        self, visible: Float[Array, "v h w c"], infrared: Float[Array, "b h w c"], train: bool
     ) -> dict[str, Array]:
         """Return the pooled rows [2b c] of each feature, interleaved.
 
