@@ -21,7 +21,7 @@ STEPS = {
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Return the config; `variant` is a row of configs/default.py."""
+    """Return the config; `variant` is a row of configs/_rows.py."""
     config = default.get_config()
     config.data.name = "llcm"
     config.train.steps = 50_000  # open point: as on SYSU-MM01, which is as large

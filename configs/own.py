@@ -16,7 +16,7 @@ from dmcf_jax.configs import default, synthetic
 
 
 def get_config(variant: str = "") -> ConfigDict:
-    """Return the config; `variant` is 'quick' or a row of configs/default.py."""
+    """Return the config; `variant` is 'quick' or a row of configs/_rows.py."""
     if variant == "quick":
         config = synthetic.get_config()
         config.variant = variant

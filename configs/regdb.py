@@ -4,7 +4,7 @@
 
 Published: CMC-1 39.75 %, mAP 40.79 %. Not reproduced here: RegDB
 must be requested from its authors.
-Other rows of the paper's tables: `--config=regdb:no_split`, `regdb:bdtr`; default.py has all.
+Other rows of the paper's tables: `--config=regdb:no_split`, `regdb:bdtr`; _rows.py has all.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,7 @@
     dmcf train --config=sysu_mm01 --workdir=runs/sysu_mm01
 
 Published (single-shot all-search): CMC-1 30.26 %, mAP 33.38 %. Not reproduced here:
-SYSU-MM01 must be requested from its authors. Ablations: `--config=sysu_mm01:dcf`, see default.py.
+SYSU-MM01 must be requested from its authors. Ablations: `--config=sysu_mm01:dcf`, see _rows.py.
 """
 
 from ml_collections import ConfigDict

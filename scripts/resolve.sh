@@ -41,7 +41,7 @@ resolve_extra() {
 }
 
 find_uv
-echo "absl-py" | resolve --no-deps - > /dev/null 2>&1 || skip "no package registry answers"
+resolve --no-deps - <<< "absl-py" > /dev/null 2>&1 || skip "no package registry answers"
 jobs=()
 for extra in "${extras[@]}"; do
     for python in "${pythons[@]}"; do

@@ -1,4 +1,4 @@
-"""Train and evaluate all rows of a table, the paper's or of today's methods, and write it.
+"""Train and evaluate all rows of a table, of the paper or of today, and write it.
 
 dmcf experiments --table=2 --data=regdb --data_dir=data --workdir=runs/tables
 dmcf experiments --table=1 --data=regdb --data_dir=data --workdir=runs/tables --rows=hog,bdtr,dmcf

@@ -31,7 +31,7 @@ flags.disclaim_key_flags()  # so that --help lists --config among the flags of t
 
 def names() -> list[str]:
     """Return the names of the installed configs, which `--config=NAME` takes from any folder."""
-    return sorted(path.stem for path in CONFIGS.glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem for path in CONFIGS.glob("*.py") if path.stem[0] != "_")
 
 
 def locate(value: str) -> str:

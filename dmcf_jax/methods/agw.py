@@ -1,7 +1,7 @@
 """AGW: softmax behind a batch norm, and weighted triplets in front of it (Ye et al., TPAMI 2021).
 
 What is special of it are its fields: `model.head`, `model.pool`, `model.last_stride`, `loss.kind`;
-see the rows `agw`, `caj` and `strong` in configs/default.py. docs/recipes.md says what differs.
+see the rows `agw`, `caj` and `strong` in configs/_rows.py. docs/recipes.md says what differs.
 """
 
 import jax.numpy as jnp

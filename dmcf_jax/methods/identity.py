@@ -1,7 +1,7 @@
 """Identity networks: softmax over people, on one or two streams (Wu et al., ICCV 2017; Ye 2019).
 
 One stream, two streams and zero padding differ in `model.shared_from`, `data.input` and
-`model.input` alone; see the rows of these names in configs/default.py.
+`model.input` alone; see the rows of these names in configs/_rows.py.
 """
 
 import jax.numpy as jnp
