@@ -21,6 +21,7 @@ WHAT = {
     "feed": "benchmark_feed",
     "startup": "benchmark_startup",
     "network": "network_of_a_step",
+    "compiled_program": "benchmark_compiled_program",
     "search": "benchmark_search",
     "verification": "benchmark_verification",
 }
@@ -36,6 +37,8 @@ def main() -> None:
     measure = getattr(importlib.import_module(f"benchmarks.{what}"), WHAT[what])
     if what in ("ranking", "search", "verification"):
         result = measure(_REPEATS.value)
+    elif what == "compiled_program":
+        result = measure(_CONFIG.value)
     elif what == "network":
         result = measure(_CONFIG.value, _DEVICES.value)
     elif what == "startup":

@@ -19,8 +19,12 @@ IDENTITIES = 2  # the classifiers are not used
 BATCHES = 4  # of each modality in one timed call
 
 
-def benchmark_embed(config: ConfigDict, repeats: int = 7) -> dict:
-    """Return the median seconds for embedding some batches of both modalities."""
+def benchmark_embed(config: ConfigDict, repeats: int = 7, peak: float | None = None) -> dict:
+    """Return the median seconds for embedding some batches of both modalities.
+
+    Args:
+        peak: see `measure.report`.
+    """
     validate(config)
     embed_all, images = make_embed(config)
     size = tuple(config.data.size)
@@ -30,6 +34,7 @@ def benchmark_embed(config: ConfigDict, repeats: int = 7) -> dict:
         images=images,
         dtype=config.dtype,
         flops=images * _image_flops(config),
+        peak=peak,
         size=list(size),
         batch_size=config.evaluation.batch_size,
     )

@@ -25,14 +25,22 @@ def seconds_of(call: Callable[[], Any], repeats: int, warm_up: int = 2) -> list[
 
 
 def report(
-    what: str, seconds: list[float], *, images: int, dtype: str, flops: float | None = None, **more
+    what: str,
+    seconds: list[float],
+    *,
+    images: int,
+    dtype: str,
+    flops: float | None = None,
+    peak: float | None = None,
+    **more,
 ) -> dict:
     """Return the figures of one measurement, ready for JSON.
 
     Args:
         seconds: of each repetition.
         images: worked on in one repetition.
-        flops: of the model in one repetition; with them goes their share of `matrix_peak`.
+        flops: of the model in one repetition; with them goes their share of the matrix peak.
+        peak: FLOP/s of one device's matrix products, None to measure them now.
     """
     median = statistics.median(seconds)
     return {
@@ -47,14 +55,14 @@ def report(
         "devices": jax.device_count(),
         "dtype": dtype,
         "jax": jax.__version__,
-        **(_speed(flops, median, dtype) if flops else {}),
+        **(_speed(flops, median, peak or matrix_peak(dtype)) if flops else {}),
         "peak_memory_bytes": peak_memory(),
         **more,
     }
 
 
-def _speed(flops, seconds, dtype):
-    peak = matrix_peak(dtype) * jax.device_count()
+def _speed(flops, seconds, peak_of_one):
+    peak = peak_of_one * jax.device_count()
     return {
         "model_flops": flops,
         "model_flops_per_second": flops / seconds,
@@ -63,9 +71,13 @@ def _speed(flops, seconds, dtype):
     }
 
 
-def matrix_peak(dtype: str) -> float:
-    """Return the FLOP/s of a large square product in `dtype` on one device, measured now."""
-    side = _PEAK_SIDE.get(jax.default_backend(), _PEAK_SIDE_ELSEWHERE)
+def matrix_peak(dtype: str, side: int | None = None) -> float:
+    """Return the FLOP/s of a large square product in `dtype` on one device, measured now.
+
+    Args:
+        side: of the matrices; by default one that is large enough.
+    """
+    side = side or _PEAK_SIDE.get(jax.default_backend(), _PEAK_SIDE_ELSEWHERE)
     # Enough products in one dispatch that starting them costs nothing.
     rounds = 4 if jax.default_backend() == "cpu" else 32
     matrix = jnp.full((side, side), 1.0 / side, dtype)
@@ -75,6 +87,19 @@ def matrix_peak(dtype: str) -> float:
         return jax.lax.fori_loop(0, rounds, lambda _, x: x @ a, a)
 
     return rounds * 2.0 * side**3 / min(seconds_of(lambda: chain(matrix), 5))
+
+
+def copy_bandwidth() -> float:
+    """Return the bytes a second that a large array's copies read and write on one device."""
+    on_cpu = jax.default_backend() == "cpu"
+    count, rounds = (2**24, 4) if on_cpu else (2**28, 32)
+    array = jnp.ones(count, jnp.float32)
+
+    @jax.jit
+    def chain(x):
+        return jax.lax.fori_loop(0, rounds, lambda _, x: -x, x)
+
+    return 2.0 * rounds * array.nbytes / min(seconds_of(lambda: chain(array), 5))
 
 
 def peak_memory() -> int:

@@ -15,7 +15,7 @@ IDENTITIES = 300  # as in the demo
 FIRST_STEP = "step 1/"
 
 
-def benchmark_startup(config: str, repeats: int = 3) -> dict:
+def benchmark_startup(config: str, repeats: int = 3, identities: int = IDENTITIES) -> dict:
     """Return seconds until a training process logs its first step.
 
     Cold means: no compiled program on disk, decoded images already cached. Each repetition
@@ -23,11 +23,12 @@ def benchmark_startup(config: str, repeats: int = 3) -> dict:
 
     Args:
         config: name or path of a config of RegDB; its images are synthetic.
+        identities: synthetic people.
     """
     cold, warm = [], []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data")
-        prepare_synthetic("regdb", IDENTITIES, 0, data, trial="1")
+        prepare_synthetic("regdb", identities, 0, data, trial="1")
         _seconds(config, data, Path(folder, "first"), Path(folder, "compiled_first"))
         for number in range(repeats):
             compiled = Path(folder, f"compiled_{number}")
@@ -50,7 +51,7 @@ def _seconds(config: str, data: Path, workdir: Path, compiled: Path) -> float:
         *(sys.executable, "-m", "dmcf_jax.cli.train"),
         *(f"--config={config}", f"--workdir={workdir}"),
         *(f"--config.data.data_dir={data}", f"--compilation_cache={compiled}"),
-        *("--config.train.steps=1", "--config.train.log_every=1"),
+        *("--config.train.steps=1", "--config.train.log_every=1", "--config.optim.warmup_steps=0"),
     ]
     start = time.perf_counter()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

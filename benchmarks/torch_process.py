@@ -1,54 +1,27 @@
 """PyTorch's side of a comparison in a process of its own, as PyTorch runs where nothing else does.
 
-So neither side has the other's heap and threads.
+`benchmarks/torch_turns.py` calls it.
 """
 
-import contextlib
-import multiprocessing
-import time
-
 import torch
-from torch_dmcf import DMCF, FEATURES, make_adam, pool, train_step
+
+from benchmarks.torch_dmcf import DMCF, FEATURES, make_adam, pool, train_step
 
 IDENTITIES = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-@contextlib.contextmanager
-def started(what, config):
-    """Yield a function that works `rounds` times in another process and returns its seconds.
-
-    Args:
-        what: 'train_step' or 'embed'.
-    """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    arguments = (theirs, what, config.to_dict())
-    process = context.Process(target=_serve, args=arguments, daemon=True)
-    process.start()
-    theirs.close()  # so that the end of the process is seen
-
-    def seconds(rounds):
-        ours.send(rounds)
-        return ours.recv()
-
-    yield seconds
-    ours.send(None)
-    process.join()
-
-
-def _serve(pipe, what, config):
-    from ml_collections import ConfigDict
-
+def make(what, config):
+    """Return a function that does the work of 'train_step' or 'embed' once, and the device."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    make = make_train_step if what == "train_step" else make_embed
-    call = make(ConfigDict(config), device)
-    while (rounds := pipe.recv()) is not None:
-        start = time.perf_counter()
-        for _ in range(rounds):
-            call()
-        pipe.send(time.perf_counter() - start)
+    return (make_train_step if what == "train_step" else make_embed)(config, device), device
+
+
+def wait_for(device):
+    """Return when the device has done all that was started."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def normalise(images):
@@ -74,7 +47,7 @@ def make_model(config, device):
 
 
 def make_train_step(config, device):
-    """Return a function that takes one training step and waits for its loss."""
+    """Return a function that starts one training step and returns its loss."""
     model = make_model(config, device).train()
     adam = make_adam(model)
     adam = torch.optim.Adam(adam.param_groups, fused=device.type == "cuda")
@@ -98,7 +71,7 @@ def make_train_step(config, device):
 
     def step():
         visible, infrared = (normalise(part) for part in images)
-        return float(train_step(mixed, adam, visible, infrared, labels))
+        return train_step(mixed, adam, visible, infrared, labels)
 
     return step
 

@@ -15,9 +15,9 @@ import statistics
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs memory too
 
 import torch
-import torch_process
 from absl import flags
 
+from benchmarks.torch_turns import compare, started
 from dmcf_jax.cli import app
 from dmcf_jax.config.read import define_config
 
@@ -36,29 +36,13 @@ def make_ours(what, config):
     return train_step.make_step(config), 2 * config.sampler.P * config.sampler.K
 
 
-def compare(ours, theirs, repeats, rounds):
-    """Return the seconds of both, one repetition each in turn, after two unmeasured ones.
-
-    Args:
-        ours: does the work once.
-        theirs: returns the seconds of so many times.
-    """
-    from benchmarks.measure import seconds_of
-
-    def several():
-        return [ours() for _ in range(rounds)]
-
-    pairs = [(*seconds_of(several, 1, warm_up=0), theirs(rounds)) for _ in range(repeats + 2)]
-    return [[seconds / rounds for seconds in side] for side in zip(*pairs[2:], strict=True)]
-
-
 def main() -> None:
     """Time both sides and print one JSON object."""
     import jax
 
     config, what = _CONFIG.value, _WHAT.value
     ours, images = make_ours(what, config)
-    with torch_process.started(what, config) as theirs:
+    with started(what, config) as theirs:
         seconds, torch_seconds = compare(ours, theirs, _REPEATS.value, _ROUNDS.value)
     median, torch_median = statistics.median(seconds), statistics.median(torch_seconds)
     report = {

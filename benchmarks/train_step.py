@@ -48,7 +48,12 @@ def benchmark_train_step(config: ConfigDict, repeats: int = 7) -> dict:
 
 
 def make_step(config: ConfigDict) -> Callable[[], tuple]:
-    """Compile the step of `config` and return a function that takes it once, from where it is.
+    """Compile the step of `config` and return a function that takes it once, from where it is."""
+    return make_step_and_program(config)[0]
+
+
+def make_step_and_program(config: ConfigDict) -> tuple[Callable[[], tuple], jax.stages.Compiled]:
+    """Return what `make_step` does, and the compiled program.
 
     The images are random: identities with K of each modality, at the config's size, on the
     devices as in training.
@@ -69,7 +74,7 @@ def make_step(config: ConfigDict) -> Callable[[], tuple]:
         state, metrics = compiled(state, source, keys)
         return state, metrics
 
-    return run_step
+    return run_step, compiled
 
 
 def _compile(config, identities, feed, devices):

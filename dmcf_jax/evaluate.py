@@ -22,6 +22,7 @@ from dmcf_jax.evaluation.ranking.reranking import KReciprocal
 from dmcf_jax.evaluation.results import markdown_table, pool_trials, result_as_dict
 from dmcf_jax.evaluation.verification_table import verification_table
 from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
+from dmcf_jax.methods import METHODS
 from dmcf_jax.reports.write import write_report
 from dmcf_jax.runs.data_record import (
     metadata_of,
@@ -64,7 +65,7 @@ def evaluate(
         workdir: of the run; or a model that is no run: a folder of `dmcf export --format=hub`,
             hf://owner/name, or 'synthetic'. Results of such a model are written to `out` only.
         protocol_names: see `list_protocols`; by default the usual ones of the run's data set,
-            'all' for every one of it.
+            'all' for every one of it between the modalities.
         out: folder for the results instead of the run's.
         step, best: which checkpoint, see `load_trained`.
         permutations_path: `rand_perm_cam.mat`, if it is not in the data set's `exp` folder.
@@ -81,6 +82,7 @@ def evaluate(
     trained, known = _load(workdir, step, best)
     trained = dataclasses.replace(trained, config=data.apply(trained.config))
     protocols = choose_protocols(trained.config.data.name, protocol_names)
+    _refuse_within(trained.config.method.name, protocols)
     metadata = dataset_metadata(trained)
     permutations = None
     if any(protocol.needs_permutations for protocol in protocols):
@@ -193,7 +195,7 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
     """
     if list(names) == ["all"]:
         own = [protocol for protocol in list_protocols() if protocol.dataset == dataset]
-        return own or [protocol for protocol in list_protocols() if not protocol.dataset]
+        return own or [p for p in list_protocols() if not (p.dataset or p.within)]
     protocols = [find_protocol(name) for name in names or DATASETS[dataset].protocols]
     others = [p.name for p in protocols if p.dataset not in ("", dataset)]
     if others:
@@ -204,6 +206,16 @@ def choose_protocols(dataset: str, names: Sequence[str]) -> list[Protocol]:
             f"Use: {usable}",
         )
     return protocols
+
+
+def _refuse_within(method: str, protocols: Sequence[Protocol]) -> None:
+    within = [Problem("--protocol", p.name) for p in protocols if p.within]
+    if within and METHODS[method].across_only:
+        raise UserError.listing(
+            f"{method} compares visible with infrared images only, so that these protocols within "
+            "one modality say nothing of it:",
+            within,
+        )
 
 
 def embed_split(

@@ -63,9 +63,10 @@ def run_search(options: SearchOptions) -> dict[str, Any]:
     """Search, write the files that `options` names and return the matches.
 
     Returns:
-        `model`, `gallery`, `exact` and `results`: for each query its labels and `matches`, best
-        first, with rank, score, path, identity, camera and modality. With a threshold, also
-        `threshold`; of each match whether it is `accepted`, of each query how many are.
+        `model`, `gallery`, `exact`, `queries_in_gallery` (how many find themselves) and `results`:
+        for each query its labels and `matches`, best first, with rank, score, path, identity,
+        camera and modality. With a threshold, also `threshold`; of each match whether it is
+        `accepted`, of each query how many are.
 
     Raises:
         UserError: a missing model or picture, embeddings of different models, or pictures whose
@@ -185,6 +186,8 @@ def _find(
     ]
     if model.across_only:
         _refuse_one_modality(results, model.source)
+    if themselves := queries_in_gallery(results, queries.root, gallery.root):
+        log(f"NOTE: {themselves} of {len(results)} queries are in the gallery and find themselves.")
     marked = {"threshold": threshold.mark(results)} if threshold else {}
     for match in (match for result in results for match in result["matches"]):
         match["score"] = round(match["score"], 6)
@@ -192,10 +195,25 @@ def _find(
         "model": {"source": model.source, "fingerprint": model.fingerprint},
         "gallery": {"source": options.gallery, "pictures": len(gallery)},
         "exact": not options.index,
+        "queries_in_gallery": themselves,
         **marked,
         **({"index": {"factory": options.index, **quality}} if options.index else {}),
         "results": results,
     }
+
+
+def queries_in_gallery(results: list[dict[str, Any]], query_root: Path, gallery_root: Path) -> int:
+    """Return how many queries have themselves, the same file, among their matches.
+
+    Args:
+        results: of a search.
+        query_root, gallery_root: the folders that their paths start from.
+    """
+    return sum(
+        any(gallery_root / match["path"] == query_root / result["path"] for match in matches)
+        for result in results
+        if (matches := result["matches"])
+    )
 
 
 def _refuse_one_modality(results: list[dict[str, Any]], source: str) -> None:

@@ -16,7 +16,7 @@ LAYERS = (
     ("cli",),
     ("",),
     ("serve",),
-    ("train", "evaluate", "search"),
+    ("train", "evaluate", "search", "loaded_model"),
     ("experiments", "reports", "retrieval", "export", "training"),
     ("runs",),
     ("config",),

@@ -1,6 +1,7 @@
 """Every public name of the package has a docstring and annotations."""
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,18 @@ def test_the_search_finds_what_it_looks_for():
         "A.f: the result has no annotation",
     ]
     assert problems("def f(x: int) -> int:\n  'F.'") == ["the module has no docstring"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("old", "name", "new"),
+    [
+        ("dmcf_jax.loaded_model", "load_model", "dmcf_jax"),
+        ("dmcf_jax.search", "rank", "dmcf_jax"),
+        ("dmcf_jax.export", "load_exported", "dmcf_jax.export.stablehlo"),
+        ("dmcf_jax.data.synthetic_people", "render", "dmcf_jax.data.synthetic.people"),
+    ],
+)
+def test_what_was_documented_is_found_at_its_old_place(old, name, new):
+    old, new = importlib.import_module(old), importlib.import_module(new)
+    assert getattr(old, name) is getattr(new, name)

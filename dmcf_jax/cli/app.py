@@ -18,6 +18,7 @@ from dmcf_jax.config.read import MISTAKES, sentence
 from dmcf_jax.config.words import checked_words
 from dmcf_jax.errors import UserError, exit_gracefully
 from dmcf_jax.runtime.compilation_cache import keep_compiled
+from dmcf_jax.runtime.streams import open_closed_streams
 
 # In the order of their use; each is the file of this folder with its name.
 VERBS = (
@@ -96,6 +97,7 @@ def run_with_words(main: Callable[[list[str]], None]) -> None:
 
 def _prepare() -> None:
     _refuse_windows()
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
             stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ dmcf prepare_data --dataset=own --source=DIR|CSV --split_by_identity=0.5 --data_
 dmcf prepare_data --dataset=regdb --data_dir=DIR --verify
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def _check(options: Any) -> None:
     allowed = (*DATASETS, "synthetic")
     if options.dataset not in allowed:
         text = f"--dataset={options.dataset}: choose one of {', '.join(allowed)}"
-        problems.append(Problem("--dataset", text))
+        problems.append(Problem("--dataset", text + _way_in(options.dataset)))
     if not options.data_dir:
         text = "--data_dir is missing: the folder for prepared data sets"
         problems.append(Problem("--data_dir", text))
@@ -70,6 +71,18 @@ def _check(options: Any) -> None:
         problems.append(Problem("--source", text))
     if problems:
         raise UserError.listing("nothing was done:", problems)
+
+
+def _way_in(name: str | None) -> str:
+    """Return how a data set that has no name here is prepared all the same, '' if unknown."""
+    known = re.sub(r"[^a-z0-9]", "", (name or "").lower())
+    if "vcm" in known:
+        from dmcf_jax.data.datasets.own_tree import VCM
+
+        return f". HITSZ-VCM is read with --dataset=own --pattern='{VCM}'"
+    if known.startswith(("market", "duke", "msmt")):
+        return ". The names of its files are known to --dataset=own (docs/tutorial.md)"
+    return ""
 
 
 def _without_effect(options: Any) -> list[Problem]:

@@ -20,7 +20,9 @@ _FEATURES = flags.DEFINE_string("features", None, "The .npz file.")
 _DISTANCES = flags.DEFINE_string("distances", None, "Matrix [q, g] (.npy) in place of features.")
 _QUERY = flags.DEFINE_string("query", None, "Embeddings of dmcf embed, in place of --features.")
 _GALLERY = flags.DEFINE_string("gallery", None, "Embeddings of dmcf embed, with --query.")
-_PROTOCOL = flags.DEFINE_string("protocol", "plain", "plain, sysu_mm01, regdb, llcm or full name.")
+_PROTOCOL = flags.DEFINE_string(
+    "protocol", "plain", "plain, sysu_mm01, regdb, llcm, market1501 or full name."
+)
 _METRIC = flags.DEFINE_string("metric", "cosine", "cosine or euclidean.")
 _MAX_RANK = flags.DEFINE_integer("max_rank", 20, "Length of the CMC curve.")
 _VERIFICATION = flags.DEFINE_bool("verification", True, "Verify all pairs: TPR at FPR, EER, DIR.")

@@ -81,14 +81,15 @@ class Built(NamedTuple):
         return jax.eval_shape(self.make_state, self.variable_shapes())
 
 
-def build(config: ConfigDict, identities: int) -> Built:
+def build(config: ConfigDict, identities: int, conv_impl: str | None = None) -> Built:
     """Return network, optimiser, schedules and step of a valid config.
 
     Args:
         identities: classes of every classifier.
+        conv_impl: see `build_model`.
     """
     method, fields = METHODS[config.method.name], method_fields(config)
-    model, size = build_model(config, identities), tuple(config.data.size)
+    model, size = build_model(config, identities, conv_impl), tuple(config.data.size)
     trained = method.trained
     if trained is None:
         return Built(method, fields, model, size, optax.identity(), {}, None, Watched())

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,32 @@ class _NamedConfigParser(flags.ArgumentParser):
         self._files = files
 
     def parse(self, argument: str) -> Any:
-        """Return what `get_config` in the file returns, a ConfigDict if it keeps its promise."""
-        return self._files.parse(locate(argument))
+        """Return what `get_config` in the file returns, a ConfigDict if it keeps its promise.
+
+        Raises:
+            ValueError: the file, which is a program, fails in a way that is not in `MISTAKES`.
+        """
+        file = locate(argument)
+        try:
+            return self._files.parse(file)
+        except MISTAKES:
+            raise
+        except Exception as error:
+            raise ValueError(_failure(file.partition(":")[0], error)) from error
 
     def flag_type(self) -> str:
         """Return what the help calls the value."""
         return self._files.flag_type()
+
+
+def _failure(file: str, error: Exception) -> str:
+    """Return what failed in a config file, and in which line of it."""
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == Path(file)
+    ]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    place = f"{file}, line {line}" if line else file
+    return f"{place}: {type(error).__name__}: {error}"
 
 
 def define_config(

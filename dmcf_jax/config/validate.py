@@ -86,11 +86,8 @@ def _contradictions(config):
         yield "data.erase_area", f"is {tuple(config.data.erase_area)}, expected least, greatest"
     if config.data.views != "one" and config.loss.kind in OF_PAIRS:
         yield "loss.kind", f"is {config.loss.kind!r}, which takes pairs; use data.views='one'"
-    if config.optim.schedule == "cosine":
-        if config.optim.decay_at:
-            yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
-        if config.optim.warmup_steps >= config.train.steps:
-            yield "optim.warmup_steps", "leaves no step for the cosine; train.steps must be more"
+    if config.optim.schedule == "cosine" and config.optim.decay_at:
+        yield "optim.decay_at", "is for optim.schedule='steps'; use () with 'cosine'"
     if config.model.classifier_start == "means" and not config.loss.softmax_scale:
         yield "model.classifier_start", "is 'means', which needs loss.softmax_scale above 0"
     if config.init_from and config.model.pretrained:

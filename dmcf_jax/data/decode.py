@@ -113,7 +113,7 @@ def open_image(data: bytes) -> Image.Image:
     try:
         image = FORMATS[kind](io.BytesIO(data))
     except Exception as error:  # malformed headers make Pillow raise many kinds
-        raise BadImage(f"is a damaged {kind} ({error or type(error).__name__})") from None
+        raise BadImage(_unopened(kind, error)) from None
     _check_size(image)
     if kind in ("TIFF", "WebP") and (count := getattr(image, "n_frames", 1)) > 1:
         raise BadImage(f"is a {kind} of {count} pictures: save each as a file of its own")
@@ -122,6 +122,12 @@ def open_image(data: bytes) -> Image.Image:
     except Exception as error:
         raise BadImage(f"cannot be decoded ({error})") from None
     return image
+
+
+def _unopened(kind: str, error: Exception) -> str:
+    if "MAX_TEXT" in str(error):
+        return f"is a {kind} with more than a megabyte of text in it: save it without metadata"
+    return f"is a damaged {kind} ({error or type(error).__name__})"
 
 
 def _check_size(image: Image.Image) -> None:

@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, directories, hash_paths, select
 from dmcf_jax.evaluation.permutations import Permutations
-from dmcf_jax.evaluation.protocols import Protocol
+from dmcf_jax.evaluation.protocols import SAME_PERSON_AND_CAMERA, Protocol
 from dmcf_jax.evaluation.ranking.checks import embedding_problems, squared_norms
 from dmcf_jax.evaluation.ranking.query_expansion import QueryExpansion
 from dmcf_jax.evaluation.ranking.ranking import Metrics, summarise
 from dmcf_jax.evaluation.ranking.reranking import KReciprocal
-from dmcf_jax.evaluation.suspicions import suspicions
+from dmcf_jax.evaluation.suspicions import hidden_images, suspicions
 from dmcf_jax.evaluation.trial_scores import OwnDistances, Rows, SharedDistances, TrialScores
 from dmcf_jax.evaluation.verification import Verification
 
@@ -133,8 +133,11 @@ class _Split:
         labels = [values[side] for values in (identity, camera) for side in rows]
         ranked = scores.rank(rows, labels, protocol.ignore, protocol.cmc)
         query_hash, gallery_hash = (self._hash(side) for side in rows)
-        metrics, same = summarise(ranked), len(np.intersect1d(*rows))
-        notes = tuple(suspicions(metrics, labels[0], labels[1], same))
+        metrics = summarise(ranked)
+        same, hidden = len(np.intersect1d(*rows)), None
+        if protocol.ignore == SAME_PERSON_AND_CAMERA:  # a query never sees itself
+            same, hidden = 0, hidden_images(*labels)
+        notes = tuple(suspicions(metrics, labels[0], labels[1], same, hidden))
         verified = scores.verify(rows, labels, protocol.ignore) if verification else None
         return TrialResult(trial, metrics, gallery_hash, query_hash, notes, verified)
 

@@ -16,6 +16,10 @@ instead, which changes rank-5 and beyond ('unique-id').
 LLCM. Gallery of one image for each identity and camera, ten draws; a query ignores images of its
 own identity from its own camera. 'inverted' is what the published visible-to-infrared numbers
 were computed with: the drawn infrared images query all visible images.
+
+Market-1501. Its rule within one modality, for any data with cameras: every image queries all
+others, without those of its own identity from its own camera; the rank is that of the first correct
+image. In files of its features, identity -1 is junk, which no query sees.
 """
 
 import dataclasses
@@ -29,6 +33,8 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.galleries import Metadata, Selection, directories, select
 from dmcf_jax.evaluation.permutations import Permutations
 from dmcf_jax.modality import INFRARED, MODALITIES, VISIBLE
+
+SAME_PERSON_AND_CAMERA = "same-identity-same-camera"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +60,11 @@ class Protocol:
     models: int = 1
 
     @property
+    def within(self) -> bool:
+        """Whether queries and gallery are of one modality."""
+        return self.queries.modality == self.gallery.modality
+
+    @property
     def needs_permutations(self) -> bool:
         """Whether `rand_perm_cam.mat` is needed."""
         return "official" in (self.queries.draw, self.gallery.draw)
@@ -62,6 +73,11 @@ class Protocol:
 def list_protocols() -> list[Protocol]:
     """Return every protocol, in order of name within each data set."""
     return list(_PROTOCOLS.values())
+
+
+def family_of(protocol: str) -> str:
+    """Return the family of a protocol, such as 'regdb' of 'regdb/thermal-to-visible'."""
+    return protocol.split("/")[0]
 
 
 def find_protocol(name: str) -> Protocol:
@@ -145,7 +161,7 @@ def _llcm() -> Iterator[Protocol]:
             description=f"LLCM {_direction(query)}, one gallery image for each identity and camera",
             queries=Selection(query),
             gallery=Selection(1 - query, None, "python-seeded", 1),
-            ignore="same-identity-same-camera",
+            ignore=SAME_PERSON_AND_CAMERA,
             cmc="identity",
             trials=10,
         )
@@ -156,7 +172,7 @@ def _llcm() -> Iterator[Protocol]:
         "visible images",
         queries=Selection(INFRARED, None, "python-seeded", 1),
         gallery=Selection(VISIBLE),
-        ignore="same-identity-same-camera",
+        ignore=SAME_PERSON_AND_CAMERA,
         cmc="identity",
         trials=10,
     )
@@ -173,12 +189,25 @@ def _plain() -> Iterator[Protocol]:
         )
 
 
+def _market1501() -> Iterator[Protocol]:
+    for one, name in enumerate(MODALITIES):
+        yield Protocol(
+            name=f"market1501/{name}",
+            dataset="",
+            description=f"within one modality: all {name} images query all others, without those "
+            "of the query's identity in its camera (the rule of Market-1501)",
+            queries=Selection(one),
+            gallery=Selection(one),
+            ignore=SAME_PERSON_AND_CAMERA,
+        )
+
+
 def _direction(query: int) -> str:
     return f"{MODALITIES[query]}-to-{MODALITIES[1 - query]}"
 
 
 _PROTOCOLS = {
     protocol.name: protocol
-    for family in (_sysu_mm01, _regdb, _llcm, _plain)
+    for family in (_sysu_mm01, _regdb, _llcm, _plain, _market1501)
     for protocol in family()
 }

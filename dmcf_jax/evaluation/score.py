@@ -14,7 +14,13 @@ from functools import partial
 import numpy as np
 
 from dmcf_jax.errors import Problem, UserError
-from dmcf_jax.evaluation.protocols import find_protocol, list_protocols
+from dmcf_jax.evaluation.junk import without_junk
+from dmcf_jax.evaluation.protocols import (
+    SAME_PERSON_AND_CAMERA,
+    family_of,
+    find_protocol,
+    list_protocols,
+)
 from dmcf_jax.evaluation.ranking.checks import (
     METRICS,
     embedding_problems,
@@ -28,7 +34,7 @@ from dmcf_jax.evaluation.ranking.ranking import (
     summarise,
 )
 from dmcf_jax.evaluation.results import metrics_as_dict
-from dmcf_jax.evaluation.suspicions import rows_in_both, suspicions
+from dmcf_jax.evaluation.suspicions import hidden_images, rows_in_both, suspicions
 from dmcf_jax.evaluation.verification import verify_distances, verify_queries
 from dmcf_jax.evaluation.verification_results import verification_as_dict
 from dmcf_jax.runtime.console import log
@@ -37,11 +43,12 @@ from dmcf_jax.runtime.files import DAMAGED_ARCHIVE
 # Ignore rule and CMC kind of each family's first protocol, such as 'regdb'. A full protocol name is
 # accepted too.
 FAMILIES = {
-    protocol.name.split("/")[0]: (protocol.ignore, protocol.cmc)
+    family_of(protocol.name): (protocol.ignore, protocol.cmc)
     for protocol in reversed(list_protocols())
 }
 SIDES = ("query", "gallery")
 CAMERAS = {"sysu_mm01": range(1, 7), "regdb": range(1, 3), "llcm": range(1, 10)}
+OF_EMBED = "embeddings of dmcf embed: give their folders as --query=DIR and --gallery=DIR instead"
 CURE = "Write the file with numpy.savez(path, query_features=..., query_ids=..., ...)."
 
 
@@ -61,8 +68,8 @@ def score(
 
     Args:
         features: path of the `.npz` file.
-        protocol: plain, sysu_mm01, regdb, llcm, or the full name of a protocol: only its ignore
-            rule and kind of CMC matter here.
+        protocol: plain, sysu_mm01, regdb, llcm, market1501, or the full name of a protocol: only
+            its ignore rule and kind of CMC matter here.
         distances: path of an `.npy` matrix `[q, g]`, smaller is nearer, in place of the features;
             it is read in blocks.
         metric: cosine or euclidean; of no effect with `distances`.
@@ -98,8 +105,10 @@ def score_arrays(
     Raises:
         UserError: see `score`.
     """
-    problems = list(problems)
+    problems, junk = list(problems), 0
     ignore, cmc = _rules(protocol, problems)
+    if family_of(protocol) == "market1501":
+        arrays, matrix, junk = without_junk(arrays, matrix)
     _check_labels(arrays, matrix, ignore, problems)
     problems += _unknown_cameras(arrays, protocol) if ignore != "none" else []
     if matrix is None:
@@ -112,17 +121,21 @@ def score_arrays(
         arrays.get("query_cameras"),
         arrays.get("gallery_cameras"),
     )
+    hidden = None
+    if ignore == SAME_PERSON_AND_CAMERA:  # there are cameras, see `_check_labels`
+        hidden = hidden_images(*labels[:2], arrays["query_cameras"], arrays["gallery_cameras"])
     same = 0
     if matrix is None:
         sides = arrays["query_features"], arrays["gallery_features"]
-        same = rows_in_both(*sides)
+        same = rows_in_both(*sides, *(labels if hidden is not None else ()))
         ranked = rank_queries(*sides, *labels, ignore=ignore, cmc=cmc, metric=metric)
         verify = partial(verify_queries, *sides, *labels, ignore=ignore, metric=metric)
     else:
         ranked = rank_distances(matrix, *labels, ignore=ignore, cmc=cmc, check=False)
         verify = partial(verify_distances, matrix, *labels, ignore=ignore)
     metrics = summarise(ranked, max_rank)
-    notes = suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same)
+    notes = [f"{junk} gallery images are junk (identity -1) and left out"] if junk else []
+    notes += suspicions(metrics, arrays["query_ids"], arrays["gallery_ids"], same, hidden)
     for note in notes:
         log(f"NOTE: {note}")
     verified = {"verification": verification_as_dict(verify())} if verification else {}
@@ -160,6 +173,9 @@ def _read_arrays(path: str, with_features: bool, problems: list[Problem]) -> dic
     if not with_features:
         wanted = [name for name in wanted if not name.endswith("features")]
     try:
+        if os.path.exists(os.path.join(path, "manifest.json")):
+            problems.append(Problem("--features", f"{path}: {OF_EMBED}"))
+            return {}
         with open(path, "rb") as file:
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.lib.npyio.NpzFile):
@@ -181,6 +197,9 @@ def _unpack(
 ) -> dict[str, np.ndarray]:
     assert archive.zip is not None  # it is open
     arrays = {}
+    if "embedding" in archive.files:
+        problems.append(Problem("--features", f"{path}: {OF_EMBED}"))
+        return arrays
     for name in wanted:
         if name not in archive.files:
             if not name.endswith("cameras"):
@@ -277,7 +296,7 @@ def _unknown_cameras(arrays: dict[str, np.ndarray], protocol: str) -> list[Probl
 
     With cameras that start at 0, a rule such as 'cam3-cam2' would ignore the wrong images.
     """
-    known = CAMERAS.get(protocol.split("/")[0])
+    known = CAMERAS.get(family_of(protocol))
     if known is None:
         return []
     found = []

@@ -28,6 +28,7 @@ from dmcf_jax.export.verify import verify
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel
+from dmcf_jax.runtime.console import quieter
 from dmcf_jax.runtime.files import atomic_path
 
 OPSET = 18
@@ -95,18 +96,18 @@ def _convert(trained: TrainedModel, model: nn.Module, modality: str) -> Any:
     import jax2onnx  # pyright: ignore[reportMissingImports]  # optional
     from onnx.helper import set_model_props  # pyright: ignore[reportMissingImports]
 
-    for name in ("jax2onnx", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # warns of plugins that are not needed
     weights = leaves_by_path(jax.tree.map(jnp.asarray, trained.variables))
     embed = make_embed(trained, model, modality)
-    converted = jax2onnx.to_onnx(
-        lambda images: embed(weights, images),
-        [jax.ShapeDtypeStruct(("b", "h", "w", 3), jnp.uint8)],
-        model_name=f"dmcf_{modality}",
-        opset=OPSET,
-        input_names=["images"],
-        output_names=["embeddings"],
-    )
+    # They warn of plugins that are not needed.
+    with quieter(logging.ERROR, "jax2onnx", "onnx_ir"):
+        converted = jax2onnx.to_onnx(
+            lambda images: embed(weights, images),
+            [jax.ShapeDtypeStruct(("b", "h", "w", 3), jnp.uint8)],
+            model_name=f"dmcf_{modality}",
+            opset=OPSET,
+            input_names=["images"],
+            output_names=["embeddings"],
+        )
     # Shapes of intermediate values, some with another order of axes; runtimes infer their own.
     del converted.graph.value_info[:]
     metadata = {"config": json.dumps(flatten(trained.config)), "step": str(trained.step)}

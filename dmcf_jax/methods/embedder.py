@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from itertools import chain, pairwise
+from typing import cast
 
 import jax
 import numpy as np
 from flax import linen as nn
 from jax.sharding import Mesh
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Array, Float, Int, UInt8
 
 from dmcf_jax.data.prepare_input import IMAGENET, InputForm, prepare_input
 from dmcf_jax.modality import MODALITIES
@@ -15,6 +16,33 @@ from dmcf_jax.models.unit_length import unit_length
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime.devices import by_row, replicated, shard
 from dmcf_jax.runtime.threads import map_in_threads
+
+
+def embedding_function(
+    model: nn.Module,
+    modality: str,
+    flip: bool = False,
+    form: InputForm = IMAGENET,
+    method: str = "embed",
+) -> Callable[[dict, Array], Array]:
+    """Return (variables, uint8 images [n h w 3]) -> unit embeddings [n d], to be jitted.
+
+    Args:
+        modality: 'visible' or 'infrared', of all images.
+        flip, form, method: see `Embedder`.
+    """
+
+    def embed(variables: dict, images: UInt8[Array, "n h w 3"]) -> Float[Array, "n d"]:
+        def one_view(view: Float[Array, "n h w 3"]) -> Float[Array, "n d"]:
+            return cast(Array, model.apply(variables, view, modality, method=method))
+
+        images = prepare_input(images, form)
+        embeddings = one_view(images)
+        if flip:
+            embeddings = unit_length(embeddings + one_view(images[:, :, ::-1]))
+        return embeddings
+
+    return embed
 
 
 class Embedder:
@@ -44,24 +72,15 @@ class Embedder:
         self._everywhere = replicated(mesh)
         self._batch_size = -(-batch_size // mesh.size) * mesh.size
         self._rows = by_row(mesh)
-        self._embed = [self._jitted(model, name, flip, mesh, form, method) for name in MODALITIES]
+        self._embed = [
+            jax.jit(
+                embedding_function(model, modality, flip, form, method),
+                out_shardings=self._everywhere,
+                compiler_options=compiler_options.forward_only(),
+            )
+            for modality in MODALITIES
+        ]
         self._programs = {}
-
-    @staticmethod
-    def _jitted(model, modality, flip, mesh, form, method):
-        def embed(variables, images):
-            def one_view(view):
-                return model.apply(variables, view, modality, method=method)
-
-            images = prepare_input(images, form)
-            embeddings = one_view(images)
-            if flip:
-                embeddings = unit_length(embeddings + one_view(images[:, :, ::-1]))
-            return embeddings
-
-        return jax.jit(
-            embed, out_shardings=replicated(mesh), compiler_options=compiler_options.forward_only()
-        )
 
     def __call__(
         self,

@@ -33,9 +33,10 @@ def make_cosine_schedule(peak: float, steps: int, warmup_steps: int) -> Callable
     """Return learning rate by step: linear warm-up to `peak`, then half a cosine to zero.
 
     The rate after step t of T is peak (1 + cos(pi (t - w) / (T - w))) / 2 with w warm-up steps
-    (Loshchilov and Hutter, ICLR 2017, one cycle); it would be zero at step T.
+    (Loshchilov and Hutter, ICLR 2017, one cycle); it would be zero at step T. A run that is not
+    longer than its warm-up ends in it.
     """
-    cosine = optax.cosine_decay_schedule(peak, steps - warmup_steps)
+    cosine = optax.cosine_decay_schedule(peak, max(steps - warmup_steps, 1))
     if not warmup_steps:
         return cosine
     ramp = lambda step: jnp.minimum((step + 1) / warmup_steps, 1.0)  # noqa: E731

@@ -143,10 +143,55 @@ def max_pool_3x3(x: Float[Array, "n h w c"], conv_impl: str) -> Float[Array, "n 
     """Return the 3x3 maximum at stride 2, padded by one, as in ResNet's stem."""
     if conv_impl == "matmul":
         return _half_maxima(_half_maxima(x, axis=1), axis=2)
-    # A NumPy constant: with a traced one JAX does not see a maximum and has no gradient.
+    return _window_maxima(x, x.shape[1:3])
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _window_maxima(x, size):
+    """Take maxima by XLA's windows; with gradients, by nine shifted maps.
+
+    XLA makes a scatter of its own gradient on a GPU, which adds in no fixed order
+    (docs/performance.md#the-programs-for-gpu-and-tpu).
+    """
     low = np.array(-np.inf, x.dtype)
     padding = ((0, 0), (1, 1), (1, 1), (0, 0))
     return lax.reduce_window(x, low, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), padding)
+
+
+def _window_forward(x, size):
+    """Return the maxima, and which of the nine places of its window each is at first."""
+    height, width = (-(-n // 2) for n in size)
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    shifted = [
+        padded[:, dy : dy + 2 * height - 1 : 2, dx : dx + 2 * width - 1 : 2]
+        for dy in range(3)
+        for dx in range(3)
+    ]
+    maxima, place = shifted[0], jnp.zeros(shifted[0].shape, jnp.int8)
+    for number, values in enumerate(shifted[1:], 1):
+        place = jnp.where(values > maxima, jnp.int8(number), place)
+        maxima = jnp.maximum(maxima, values)
+    return maxima, place
+
+
+def _window_backward(size, place, cotangent):
+    """Return the sum, in float32 at least, of what each place of the windows passes on."""
+    wide = cotangent.dtype if cotangent.dtype.itemsize > 4 else jnp.dtype(jnp.float32)
+    total = jnp.zeros((), wide)
+    for number in range(9):
+        passed = jnp.where(place == number, cotangent.astype(wide), jnp.zeros((), wide))
+        # Window y begins at row 2 y - 1 of the map.
+        edges = [
+            (first, side - first - (2 * count - 1), 1)
+            for first, side, count in zip(
+                (number // 3 - 1, number % 3 - 1), size, place.shape[1:3], strict=True
+            )
+        ]
+        total += lax.pad(passed, jnp.zeros((), wide), ((0, 0, 0), *edges, (0, 0, 0)))
+    return (total.astype(cotangent.dtype),)
+
+
+_window_maxima.defvjp(_window_forward, _window_backward)
 
 
 def _half_maxima(x, axis):

@@ -141,6 +141,7 @@ class EmbeddingSet:
         self.manifest = manifest
         self.root = Path(manifest["images"]["root"])
         self.dimension = int(manifest["model"]["dimension"])
+        self._checked: set[int] = set()  # shards whose hash is right
         self._starts = np.concatenate([[0], np.cumsum(manifest["rows"], dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -231,8 +232,26 @@ class EmbeddingSet:
 
     def _array(self, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = shard_path(self.folder, number)
+        self._check_hash(number, path)
         (array,) = read_shard(path, name)
         if array.shape != shape:
             text = f"{path}: {name} is {array.shape}, expected {shape}; embed again"
             raise UserError(text, about=str(path))
         return array
+
+    def _check_hash(self, number: int, path: Path) -> None:
+        """Refuse a shard that the manifest was not written for, when it is first read."""
+        hashes = self.manifest.get("shards_sha256")  # older embeddings have none
+        if number in self._checked or hashes is None:
+            return
+        try:
+            digest = file_digest(path)
+        except OSError:
+            return  # the reader says why
+        if digest != hashes[number]:
+            raise UserError(
+                f"{path} is not the shard that manifest.json was written for: it is damaged or of "
+                f"other embeddings; delete {self.folder} and embed again",
+                about=str(path),
+            )
+        self._checked.add(number)

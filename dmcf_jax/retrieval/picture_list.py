@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmcf_jax.data.datasets import own_table
+from dmcf_jax.data.datasets.file_names import with_names
 from dmcf_jax.data.datasets.folder_names import ancestor_contradiction, contradictions
 from dmcf_jax.data.datasets.own_row import OwnRow
 from dmcf_jax.data.datasets.walk import folders_of, walk
@@ -41,7 +42,8 @@ def list_images(
 
     A CSV file and a folder with the subfolders `visible` and `infrared` may give the modality of
     each picture; `modality` then selects pictures. For a single file or any other folder, which is
-    searched with all its subfolders, `modality` is that of all pictures.
+    searched with all its subfolders, `modality` is that of all pictures; identity and camera are
+    known only where the names of files say them, see `file_names`.
 
     Args:
         source: an image file, a folder, or a CSV file with the column `path`.
@@ -90,12 +92,17 @@ def _rows(
         return own_table.read_rows(path, problems, needed=("path",), notes=notes)
     if modality and (wrong := ancestor_contradiction(path, modality, flag)):
         problems.append(wrong)
+    names = [path.name]
     if path.is_file():
         fault = refusal(path.name)
         problems += [Problem(flag, f"{path}: {fault}")] if fault else []
-        return [OwnRow(path.name, path.name)]
-    found = walk(path)
-    notes += found.notes()
-    if modality:
-        problems += contradictions(path, folders_of(found.pictures), modality, flag)
-    return [OwnRow(name, name) for name in found.pictures]
+    else:
+        found = walk(path)
+        names = found.pictures
+        notes += found.notes()
+        if modality:
+            problems += contradictions(path, folders_of(names), modality, flag)
+    rows = [OwnRow(name, name, modality=modality or "") for name in names]
+    if problems:
+        return rows
+    return with_names(rows, notes, people_only=False, problems=problems)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from dmcf_jax.errors import Problem, UserError
+from dmcf_jax.evaluation.junk import JUNK
+from dmcf_jax.evaluation.protocols import family_of
 from dmcf_jax.evaluation.score import score_arrays
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet
 
@@ -38,6 +40,8 @@ def score_embeddings(
     _refuse_unknown(labels)
     names = sorted({label["identity"] for side in labels.values() for label in side})
     numbers = {name: number for number, name in enumerate(names)}
+    if family_of(protocol) == "market1501" and str(JUNK) in numbers:
+        numbers[str(JUNK)] = JUNK
     arrays = {}
     for side, one in sides.items():
         arrays[f"{side}_features"] = one.read()

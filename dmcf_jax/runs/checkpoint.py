@@ -7,11 +7,8 @@ a damaged checkpoint the error names the files and the newest intact checkpoint 
 
 import contextlib
 import dataclasses
-import functools
-import logging
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from orbax.checkpoint import v1 as ocp
 
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.methods.train_state import TrainState
+from dmcf_jax.runs import quiet_orbax
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.checksums import checksum_problems, write_checksums
 
@@ -40,7 +38,7 @@ class Checkpoints:
             read_only: leave unfinished writes alone, which may be another process's.
         """
         self._folder = Path(workdir).absolute() / "checkpoints"
-        self._keep_best, self._begun = keep_best, -1
+        self._keep_best, self._begun, self._failed = keep_best, -1, False
         policies = ocp.training.preservation_policies
         kept: list[Any] = [policies.LatestN(KEPT)]
         if keep_best:
@@ -49,7 +47,6 @@ class Checkpoints:
         context.asynchronous.post_finalization_callback = self._hash_unfinished
         # Where a folder cannot be made, orbax would wait ten minutes for it in the background.
         context.asynchronous.create_directories_asynchronously = False
-        quieten_orbax()
         self._orbax = ocp.training.Checkpointer(
             self._folder,  # pyright: ignore[reportArgumentType]
             context=context,
@@ -58,12 +55,17 @@ class Checkpoints:
         )
 
     def __enter__(self):
+        quiet_orbax.hush()
         return self
 
     def __exit__(self, kind, *_):
         # `wait` has reported a failed write; a second report would hide the first message.
-        with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
-            self._orbax.close()
+        try:
+            with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
+                self._orbax.close()
+        finally:
+            if not self._failed:  # threads of a failed write complain later still
+                quiet_orbax.restore()
 
     def steps(self) -> list[int]:
         """Return the steps of all finished checkpoints, ascending."""
@@ -121,7 +123,7 @@ class Checkpoints:
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:  # tensorstore's are ValueErrors
-            self._begun = -1
+            self._begun, self._failed = -1, True
             for part in self._unfinished():
                 shutil.rmtree(part, ignore_errors=True)
             saved = [int(p.name) for p in self._folder.glob("*") if p.name.isdecimal()]
@@ -231,24 +233,3 @@ def _as_saved(state: TrainState) -> dict[str, Any]:
 
 def _abstract(leaf):
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
-
-
-def quieten_orbax() -> None:
-    """Keep orbax from showing tracebacks of failed writes: `wait` raises them as `UserError`s."""
-    logging.getLogger("absl").addFilter(_is_not_an_orbax_traceback)  # adds it once
-    if getattr(sys.unraisablehook, "func", None) is not _unless_too_late:
-        sys.unraisablehook = functools.partial(_unless_too_late, sys.unraisablehook)
-
-
-def _unless_too_late(show: Callable[[Any], None], unraisable: Any) -> None:
-    """Call `show`, the hook before, but for writes that report to an event loop that has ended.
-
-    Of the arrays of a checkpoint the first that fails ends orbax's loop; each of the others then
-    complains, in tensorstore's threads, that it cannot report its result.
-    """
-    if str(unraisable.exc_value) != "Event loop is closed":
-        show(unraisable)
-
-
-def _is_not_an_orbax_traceback(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and "orbax" in record.pathname)

@@ -1,5 +1,6 @@
 """What a person sees of a command: log lines, and progress as a bar or as plain lines."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,19 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 def log(message: str) -> None:
     """Print one line for the person at the screen (stderr; stdout is for results)."""
     console.print(message, markup=False)
+
+
+@contextmanager
+def quieter(level: int, *loggers: str) -> Iterator[None]:
+    """Hide what other libraries log below `level`; at the end their levels are as before."""
+    before = [(logger, logger.level) for logger in map(logging.getLogger, loggers)]
+    for logger, _ in before:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, old in before:
+            logger.setLevel(old)
 
 
 @contextmanager

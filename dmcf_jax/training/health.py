@@ -24,7 +24,8 @@ FIRST_STEPS, FIRST_SHARE = 100, 0.1  # steps, or share of the run, in which it m
 WINDOW_STEPS, WINDOW_SHARE = 50, 0.05  # steps, or share of the run, that values are averaged over
 
 CURE = (
-    "Try a later --config.loss.triplet_start_step, a lower --config.optim.lr_heads, "
+    "Try weights to start from (--config.model.pretrained), --config.model.neck=batch_norm, a "
+    "later --config.loss.triplet_start_step, a lower --config.optim.lr_heads, "
     "--config.optim.warmup_steps, or another --config.loss.kind"
 )
 

@@ -49,6 +49,7 @@ def start_state(
         fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
         return built.make_state(overlay(fresh, given))
 
+    _note_short_run(config)
     given = _given_weights(config, built, shapes, people)
     normals = draw_normals(shapes, key, everywhere)
     return jax.jit(create, out_shardings=everywhere)(normals, given)
@@ -101,6 +102,15 @@ def _backbone_weights(config: ConfigDict) -> dict:
     if model.backbone == "alexnet":
         return load_alexnet(model.pretrained, model.width)
     return load_resnet(model.pretrained, tuple(model.stage_sizes), model.width)
+
+
+def _note_short_run(config: ConfigDict) -> None:
+    warm_up, steps = config.optim.warmup_steps, config.train.steps
+    if warm_up > steps:
+        log(
+            f"NOTE: the run ends in its warm-up: after {steps} of optim.warmup_steps={warm_up} the "
+            f"rates have reached {steps / warm_up:.0%} of their values."
+        )
 
 
 def _synthetic_weights(config: ConfigDict, shapes: dict) -> dict:

@@ -33,9 +33,26 @@ def read_weights(path: str | Path) -> dict[str, Float[np.ndarray, "..."]]:
             "torchvision (.pth or .safetensors), or hf://owner/name.",
             about=str(path),
         )
+    _refuse_other_files(local)
     is_safetensors = local.suffix == ".safetensors"
     tensors = _read_safetensors(local) if is_safetensors else read_torch_file(local)
     return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Name what people get in place of weights: readers would call it damaged."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64).lstrip().lower()
+    except OSError:
+        return  # the reader says why
+    if start.startswith(b"version https://git-lfs"):
+        what = "a pointer of Git LFS, not the file it stands for: run git lfs pull"
+    elif start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        what = "a web page: download the weights again, in a browser if it asks a question there"
+    else:
+        return
+    raise UserError(f"{path} is {what}", about=str(path))
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dmcf_jax.errors import UserError, shorten
+from dmcf_jax.runtime.console import log
 
 MAGIC = 0x1950A86A20F9469CFC6C  # first object of the stream layout
 _DTYPES = {
@@ -206,7 +207,9 @@ def _state_of(content: dict) -> dict:
         raise UserError(
             f"it holds several dictionaries of tensors ({', '.join(map(str, inner))}); save one"
         )
-    return next(iter(inner.values()))
+    ((name, tensors),) = inner.items()
+    log(f"NOTE: the weights are those under '{name}'.")
+    return tensors
 
 
 def _arrays(content: Any) -> dict[str, np.ndarray]:

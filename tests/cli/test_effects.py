@@ -92,3 +92,19 @@ def test_embeddings_know_their_modality(tmp_path):
     found.check_modality(None, "--gallery_modality")
     flag = "--gallery_modality"
     assert about(found.check_modality, "infrared", flag) == (flag,)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "way"),
+    [
+        ("vcm", "--pattern='{split}/{identity}/{modality}/{camera}'"),
+        ("HITSZ-VCM", "--pattern="),
+        ("market1501", "--dataset=own"),
+        ("MSMT17", "--dataset=own"),
+        ("cuhk", "synthetic"),
+    ],
+)
+def test_a_data_set_without_a_name_here_is_told_its_way_in(dataset, way):
+    with pytest.raises(UserError) as error:
+        prepare_data.run(SimpleNamespace(**USUAL, dataset=dataset))
+    assert error.value.about == ("--dataset",) and way in error.value.problems[0].text

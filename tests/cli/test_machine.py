@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.commands import environment, run
+from support.toys import write_people
 
 from dmcf_jax import errors
 from dmcf_jax.cli import app
+from dmcf_jax.data.records.verify_records import verify_prepared
 from dmcf_jax.runs.folder import refuse_other_config
 from dmcf_jax.runtime import compilation_cache
+from dmcf_jax.runtime.streams import _keep_number, open_closed_streams
 
 
 def ended(function, *arguments):
@@ -86,6 +89,31 @@ def test_a_command_whose_reader_leaves_says_nothing():
     with os.fdopen(writer, "w") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=environment())
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_without_standard_streams_does_its_work(tmp_path, closed):
+    write_people(tmp_path / "people")
+    words = f"--dataset=own --source={tmp_path}/people --data_dir={tmp_path}/data"
+    command = f"{sys.executable} scripts/prepare_data.py {words} --split_by_identity=0.5 {closed}"
+    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"people", "data"}
+    assert not verify_prepared("own", tmp_path / "data")[0].built
+
+
+def test_the_number_of_a_closed_stream_is_taken_by_nothing_else(monkeypatch):
+    number = 200  # stands for a closed 0, 1 or 2
+    with pytest.raises(OSError):
+        os.fstat(number)
+    _keep_number(number)
+    assert os.path.samestat(os.fstat(number), os.stat(os.devnull))
+    os.close(number)
+    monkeypatch.setattr(sys, "stdin", None)
+    open_closed_streams()
+    with sys.stdin as stream:
+        assert stream.read() == ""
 
 
 @pytest.mark.slow

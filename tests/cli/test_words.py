@@ -41,6 +41,30 @@ def test_a_tilde_behind_an_equals_sign_is_the_home(monkeypatch):
     assert checked_words(["--images=a~b.png", "--name=x~"]) == ["--images=a~b.png", "--name=x~"]
 
 
+@pytest.mark.parametrize(
+    ("word", "about"),
+    [
+        ("--workdir=runs/a\r", "--workdir"),
+        ("runs/a\r", "runs/a"),
+        ("--nomultihost\r", "--nomultihost"),
+        ("\u2013config=regdb", "\u2013config=regdb"),
+        ("\u2014workdir=a", "\u2014workdir=a"),
+        ("--workdir=\u201cruns/a\u201d", "--workdir"),
+        ("--images=\u00abmes photos\u00bb", "--images"),
+        ("\u2018a b\u2019", "\u2018a b\u2019"),
+    ],
+)
+def test_what_text_programs_and_windows_make_of_words_is_refused(word, about):
+    assert refused("--seed=1", word).about == (about,)
+
+
+def test_such_signs_inside_of_names_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "\u201cnight\u201d").mkdir()
+    words = ["--a=x\u2013y", "--query=\u201cnight\u201d", "--b=it\u2019s", "--c=\u201c", "-3", ""]
+    assert checked_words(words) == words
+
+
 def test_an_unknown_home_is_refused():
     assert refused("--data_dir=~nobody_of_this_name/x").about == ("--data_dir",)
 

@@ -105,7 +105,6 @@ def test_differences_name_what_changes_results():
     [
         ({"data.input": "grey", "data.random_grey": 0.5}, "data.random_grey"),
         ({"optim.schedule": "cosine", "optim.decay_at": (0.5,)}, "optim.decay_at"),
-        ({"optim.schedule": "cosine", "optim.warmup_steps": 5000}, "optim.warmup_steps"),
     ],
 )
 def test_fields_without_effect_are_refused(changes, field):

@@ -1,6 +1,8 @@
 """Pictures of more than eight bits: nothing is squeezed in silence, and the range is a choice."""
 
 import json
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -65,6 +67,49 @@ def test_verification_says_what_is_squeezed_and_metadata_record_it(tmp_path, cap
     metadata = prepared.read_metadata("own", tmp_path / "data")
     assert metadata["wide"] == {"pictures": 4, "lowest": LOW, "highest": HIGH}
     assert any("data.wide_range" in note for note in metadata["notes"])
+
+
+def test_a_dead_pixel_that_stretches_the_range_is_said(tmp_path):
+    people(tmp_path / "people")
+    path = tmp_path / "people/infrared/bo/0.png"
+    values = np.full((64, 32), LOW, np.uint16)
+    values[::2] = HIGH
+    values[5, 5] = 65535
+    Image.fromarray(values).save(path)
+    prepare_own(tmp_path / "people", tmp_path / "data", split_by_identity=0.5)
+    notes = prepared.read_metadata("own", tmp_path / "data")["notes"]
+    (note,) = [note for note in notes if "eight bits" in note]
+    assert "8000 to 65535: of 256 levels they use 225" in note
+    assert f"from {LOW} to {HIGH}, use 2" in note
+
+
+def deep_png(path, values):
+    """Write uint16 [h w 3] as a PNG of 48 bits a pixel, which Pillow cannot."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(rows),
+        b"IEND": b"",
+    }
+    chunks = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts.items()
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+@pytest.mark.parametrize(("top", "levels", "cured"), [(8255, 2, True), (65535, 225, False)])
+def test_deep_colours_whose_lower_bits_are_dropped_are_said(tmp_path, top, levels, cured):
+    people(tmp_path / "people")
+    values = np.full((16, 8, 3), LOW, np.uint16)
+    values[3] = top
+    deep_png(tmp_path / "people/infrared/bo/deep.png", values)
+    prepare_own(tmp_path / "people", tmp_path / "data", split_by_identity=0.5)
+    notes = prepared.read_metadata("own", tmp_path / "data")["notes"]
+    (note,) = [note for note in notes if "in each colour" in note]
+    assert note.startswith("1 pictures") and f"they use {levels}" in note
+    assert ("data.wide_range" in note) == cured
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

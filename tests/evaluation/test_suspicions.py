@@ -5,7 +5,7 @@ import pytest
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.evaluation.score import score
-from dmcf_jax.evaluation.suspicions import chance_mAP
+from dmcf_jax.evaluation.suspicions import chance_mAP, hidden_images, rows_in_both
 
 
 def saved(path, queries, gallery, cameras=((3,), (1, 2, 4, 5)), **more):
@@ -35,6 +35,27 @@ def test_the_chance_of_a_random_order_is_its_mean_over_many(tmp_path):
             ranks = 1 + np.flatnonzero(gallery[draw.permutation(10)] == person)
             found.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
     assert chance_mAP(query, gallery) == pytest.approx(np.mean(found), abs=0.01)
+
+
+def test_the_chance_is_that_among_what_a_query_sees():
+    ids, cameras = np.array([0, 0, 0, 1, 1, 1, 1, 2]), np.array([1, 2, 2, 1, 1, 2, 3, 1])
+    draw, found = np.random.default_rng(0), []
+    for _ in range(3000):
+        for query in range(7):  # of person 2 no other camera has an image
+            seen = ~((ids == ids[query]) & (cameras == cameras[query]))
+            order = draw.permutation(int(seen.sum()))
+            ranks = 1 + np.flatnonzero(ids[seen][order] == ids[query])
+            found.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+    hidden = hidden_images(ids, ids, cameras, cameras)
+    assert hidden.tolist() == [1, 2, 2, 2, 2, 1, 1, 1]
+    assert chance_mAP(ids, ids, hidden) == pytest.approx(np.mean(found), abs=0.01)
+
+
+def test_a_row_of_the_querys_person_and_camera_is_not_in_both():
+    rows, ids, cameras = np.eye(3, dtype=np.float32), np.array([0, 0, 1]), np.array([1, 2, 1])
+    assert rows_in_both(rows, rows) == 3
+    assert rows_in_both(rows, rows, ids, ids, cameras, cameras) == 0
+    assert rows_in_both(rows, rows, ids, ids, cameras, np.array([1, 1, 2])) == 2
 
 
 def test_queries_in_the_gallery_are_counted(tmp_path):

@@ -16,7 +16,8 @@ NAMES = [
     f"{side}_{kind}" for side in ("query", "gallery") for kind in ("features", "ids", "cameras")
 ]
 PROTOCOLS = ["plain", "sysu_mm01", "regdb", "llcm", "regdb/visible-to-thermal"]
-PROTOCOLS += ["regdb/visible-to-thermal/unique-id", "", "nonsense"]
+PROTOCOLS += ["regdb/visible-to-thermal/unique-id", "market1501", "market1501/infrared"]
+PROTOCOLS += ["", "nonsense"]
 DAMAGES = ["none"] * 6 + ["cut", "flipped", "empty", "text", "npy", "folder", "missing", "bomb"]
 
 

@@ -64,6 +64,13 @@ def _renamed(old: str, new: str) -> Callable[[Path], None]:
     return lambda root: (root / old).rename(root / new)
 
 
+def _named_as_in_market1501(root: Path) -> None:
+    for number, path in enumerate(sorted(root.glob("*/*/*.png"))):
+        person, camera = number % 4 - 1, 1 + number % 6  # -1 is junk, 0 distractors
+        word = "-1" if person < 0 else f"{person:04d}"
+        path.rename(path.parents[1] / f"{word}_c{camera}s1_{number:06d}_00.png")
+
+
 HARMS: dict[str, Callable[[Path], None]] = {
     "nothing": lambda root: None,
     "jfif": _saved("visible/ann/x.jfif", "JPEG"),
@@ -99,6 +106,7 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "bytes in a name": lambda root: os.rename(
         os.fsencode(root / "visible/ann/0.png"), os.fsencode(root / "visible/ann") + b"/\xff.png"
     ),
+    "names of Market-1501": _named_as_in_market1501,
     "other form": _renamed("infrared/bo", unicodedata.normalize("NFD", "infrared/böö")),
 }
 SHARES = st.sampled_from([None, 0.0, 0.5, 1.0, -1.0, float("nan"), float("inf")])

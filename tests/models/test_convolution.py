@@ -112,3 +112,34 @@ def test_max_pool_has_a_gradient_inside_jit():
     ]
     np.testing.assert_array_equal(*gradients)
     assert gradients[0].sum() == 3 * 2 * 2  # each of the 3 x 2 x 2 outputs has one source
+
+
+def literal_max_pool_gradient(x, cotangent):
+    """Pass each number on to the first place of its window that has the maximum."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    result = np.zeros(padded.shape)
+    for n, i, j, c in np.ndindex(cotangent.shape):
+        window = padded[n, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3, c]
+        row, column = np.unravel_index(window.argmax(), window.shape)
+        result[n, 2 * i + row, 2 * j + column, c] += cotangent[n, i, j, c]
+    return result[:, 1:-1, 1:-1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(8, 6), (9, 7), (5, 4)])
+def test_the_gradient_of_equal_maxima_goes_to_the_first(shape, dtype):
+    generator = np.random.default_rng(3)
+    x = generator.integers(-2, 3, (2, *shape, 3)).astype(np.float32)
+    pooled, pull = jax.vjp(lambda x: max_pool_3x3(x, "xla"), jnp.asarray(x, dtype))
+    cotangent = generator.integers(1, 9, pooled.shape).astype(np.float32)
+    (found,) = pull(jnp.asarray(cotangent, dtype))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(pooled.astype(jnp.float32), literal_max_pool(x))
+    expected = literal_max_pool_gradient(x, cotangent)
+    np.testing.assert_array_equal(found.astype(jnp.float32), expected)
+
+
+def test_a_maximum_that_is_no_number_stays_one_where_there_are_gradients():
+    x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    pooled, _ = jax.vjp(lambda x: max_pool_3x3(x, "xla"), x)
+    np.testing.assert_array_equal(pooled, max_pool_3x3(x, "xla"))

@@ -41,6 +41,14 @@ def test_other_models_and_unknown_people_are_refused(tmp_path):
         assert error.value.about == (about,)
 
 
+@pytest.mark.parametrize("name", ["out", "out/shard-00000.npz"])
+def test_embeddings_given_as_features_are_told_their_flags(tmp_path, name):
+    embedded(write_people(tmp_path / "people"), "visible", tmp_path / "out")
+    with pytest.raises(UserError) as error:
+        score(str(tmp_path / name))
+    assert error.value.about == ("--features",) and "--gallery=DIR" in str(error.value)
+
+
 def test_cameras_are_the_numbers_in_their_names():
     assert _cameras(["cam3", "c12", "6"]).tolist() == [3, 12, 6]
     assert _cameras(["hall", "c1"]) is None and _cameras([""]) is None

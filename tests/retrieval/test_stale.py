@@ -1,6 +1,7 @@
 """Embeddings and indexes belong to what made them: nothing stale is used as fresh."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from dmcf_jax.retrieval.faiss_index import index_top_k, search_index
 from dmcf_jax.retrieval.galleries import Galleries
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.top_k import top_k
-from dmcf_jax.search import SearchOptions, _check, sources
+from dmcf_jax.search import SearchOptions, _check, queries_in_gallery, sources
 
 
 @pytest.fixture
@@ -128,6 +129,22 @@ def test_a_gallery_whose_pictures_were_moved_is_found_by_its_new_root(people, tm
     assert Galleries([found], tmp_path / "moved").missing(labels) == []
 
 
+@pytest.mark.parametrize(
+    ("paths", "roots", "themselves"),
+    [
+        (("a.png", "b.png"), ("/x", "/x"), 1),
+        (("y/a.png", "b.png"), ("/x", "/x/y"), 1),  # a folder and one above it
+        (("a.png", "b.png"), ("/x", "/z"), 0),
+    ],
+)
+def test_queries_that_find_themselves_are_counted(paths, roots, themselves):
+    matches = [{"path": "a.png"}, {"path": "c.png"}]
+    results = [{"path": path, "matches": matches} for path in paths] + [
+        {"path": "a.png", "matches": []}
+    ]
+    assert queries_in_gallery(results, *map(Path, roots)) == themselves
+
+
 def test_names_of_galleries_are_separated_by_commas_unless_one_holds_them(tmp_path):
     assert sources("a,b") == ["a", "b"]
     (tmp_path / "a,b").mkdir()
@@ -165,6 +182,22 @@ def test_a_damaged_shard_is_a_sentence_wherever_the_damage_is(people, tmp_path, 
             found.read(), found.hashes(), found.labels(range(8))
         except UserError as error:
             assert error.about == (str(path),)
+
+
+@pytest.mark.parametrize("other", ["pictures", "model"])
+def test_a_shard_of_other_embeddings_is_not_taken_for_ones_own(people, tmp_path, other):
+    embed_pictures(toy_model(), visible(people), tmp_path / "out")
+    if other == "pictures":
+        turn(people / "visible/bo/1.png")
+    model = toy_model("b" * 64, embed=lambda pixels, _: np.ones((len(pixels), 12), np.float32) / 12)
+    embed_pictures(toy_model() if other == "pictures" else model, visible(people), tmp_path / "b")
+    shutil.copy(tmp_path / "b/shard-00000.npz", tmp_path / "out")  # as a copy that was cut off
+    found = EmbeddingSet(tmp_path / "out")
+    reads = [found.read, lambda: found.labels([0]), lambda: found.check_modality("visible", "")]
+    for read in reads:
+        with pytest.raises(UserError) as error:
+            read()
+        assert error.value.about == (str(tmp_path / "out/shard-00000.npz"),)
 
 
 def faiss():

@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
 
 import jax.numpy as jnp
 import pytest
@@ -17,7 +18,6 @@ from dmcf_jax.data import image_cache
 from dmcf_jax.data.image_store import load_images
 from dmcf_jax.data.records.prepare import prepare
 from dmcf_jax.errors import UserError
-from dmcf_jax.runs import checkpoint
 from dmcf_jax.runs import folder as run_folder
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.metrics_log import MetricWriter, keep_lines_until, read_metrics
@@ -48,8 +48,7 @@ def test_a_checkpoint_on_a_full_disk(tmp_path):
 
 def test_of_many_arrays_that_find_no_room_none_shows_a_traceback(tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(checkpoint.sys, "unraisablehook", lambda it: shown.append(it.exc_value))
-    checkpoint.quieten_orbax()
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: shown.append(it.exc_value))
     arrays = {str(number): jnp.ones((40, 4)) for number in range(100)}
     many = dataclasses.replace(state_of(2), params=arrays)
     with small_disk(tmp_path / "disk") as disk, pytest.raises(UserError, match="No space left"):

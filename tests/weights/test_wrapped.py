@@ -7,6 +7,7 @@ from support.torch_files import write_zip
 
 from dmcf_jax.errors import UserError
 from dmcf_jax.weights.imagenet import _without_prefix
+from dmcf_jax.weights.read import read_weights
 from dmcf_jax.weights.torch_pickle import read_torch_file
 
 NAMES = ("conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "layer4.0.conv2.weight")
@@ -17,11 +18,11 @@ def tensors(prefix=""):
 
 
 @pytest.mark.parametrize("inside", ["state_dict", "net", "model"])
-def test_the_one_dictionary_of_tensors_in_a_checkpoint_is_read(tmp_path, inside):
+def test_the_one_dictionary_of_tensors_in_a_checkpoint_is_read_and_said(tmp_path, capsys, inside):
     others = {"epoch": 60, "arch": "resnet50", "best_acc1": 76.1, "optimizer": {"state": {}}}
     write_zip(tmp_path / "a.pth", tensors(), others, inside)
     found = read_torch_file(tmp_path / "a.pth")
-    assert sorted(found) == sorted(NAMES)
+    assert sorted(found) == sorted(NAMES) and f"'{inside}'" in capsys.readouterr().err
     np.testing.assert_array_equal(found["bn1.weight"], [[1], [1]])
 
 
@@ -42,6 +43,21 @@ def test_without_a_prefix_or_with_two_networks_nothing_is_changed():
     assert _without_prefix(two, "a.pth") is two
     plain = tensors()
     assert _without_prefix(plain, "a.pth") is plain
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 10\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>Virus scan warning</html>", "web page"),
+    ],
+)
+def test_what_people_download_in_place_of_weights_is_named(tmp_path, name, content, word):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=word) as error:
+        read_weights(tmp_path / name)
+    assert error.value.about == (str(tmp_path / name),)
 
 
 def test_a_prefix_in_safetensors_is_the_same(tmp_path):

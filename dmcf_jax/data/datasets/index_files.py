@@ -87,14 +87,15 @@ def _fault(
     path: str, label: str, raw: str, existing: Collection[str], folded: dict[str, str]
 ) -> str | None:
     if not re.fullmatch(r"[0-9]{1,9}", label):
-        return f"has no label: '{raw[:120]}'; expected 'path label'"
+        return f"has no label: '{raw[:120]}'; expected 'path label', a space between"
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
         return f"'{path[:120]}' is absolute; paths are relative to the data set's root"
     if ".." in re.split(r"[/\\]", path):
         return f"'{path[:120]}' leaves the data set's root"
     if path in existing:
         return None
-    if near := folded.get(path.lower().replace("\\", "/")):
+    near = next((folded[one] for one in _spellings(path) if one in folded), None)
+    if near:
         return f"'{path[:120]}' does not exist, but '{near}' does: the names must be equal"
     if converted := folded.get(_stem(path)):
         return (
@@ -102,6 +103,12 @@ def _fault(
             "archive, or name the converted ones in the lists"
         )
     return f"points to '{path[:120]}', which does not exist"
+
+
+def _spellings(path: str) -> list[str]:
+    """Return a path in small letters with '/', and without './' or folders above the root."""
+    parts = [part for part in path.lower().replace("\\", "/").split("/") if part != "."]
+    return ["/".join(parts[start:]) for start in range(min(3, len(parts)))]
 
 
 def _stem(path: str) -> str:

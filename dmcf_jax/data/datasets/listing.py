@@ -48,8 +48,15 @@ class Listing:
     def add_split(self, name: str, records: list[Record]) -> None:
         """Keep the records of a split, sorted by path: the order they are stored in."""
         self.splits[name] = sorted(records)
-        if not records:
+        there = {record.modality for record in records}
+        if not there:
             self.problems.append(problem(f"split '{name}'", "has no image", " "))
+        elif len(there) < len(modality.MODALITIES):
+            missing = modality.MODALITIES[1 - there.pop()]
+            self.notes.append(
+                f"split '{name}' has no {missing} images: training and the protocols between the "
+                "modalities need both"
+            )
 
 
 def problem(about: str, text: str, separator: str = ": ") -> Problem:

@@ -173,7 +173,8 @@ def _check_modalities(rows: list[OwnRow], listing: Listing) -> None:
     if single and not (seen[0] & seen[1]) and not listing.problems:
         text = (
             "nobody is seen in both modalities, which training and evaluation need: the same "
-            "person must have the same identity in visible and in infrared pictures"
+            "person must have the same identity in visible and in infrared pictures. Within one "
+            "modality pictures can be tested: dmcf embed, then dmcf score --protocol=market1501"
         )
         listing.problems.append(Problem("identity", "; ".join([text, *listing.notes])))
     elif single:

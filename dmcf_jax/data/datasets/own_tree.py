@@ -1,13 +1,15 @@
 """A folder of a user's pictures as rows: who and where follows from the folders' names.
 
-`visible/<identity>/*` and `infrared/<identity>/*`; a folder below an identity's is a camera. Any
-other order of folders is described by a pattern such as '{split}/{identity}/{modality}/{camera}'.
+`visible/<identity>/*` and `infrared/<identity>/*`; a folder below an identity's is a camera. Names
+of files as in Market-1501 say both, see `file_names`. Any other order of folders is described by a
+pattern such as '{split}/{identity}/{modality}/{camera}'.
 """
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from dmcf_jax.data.datasets.file_names import kind_of, with_names
 from dmcf_jax.data.datasets.folder_names import modality_of
 from dmcf_jax.data.datasets.listing import problem
 from dmcf_jax.data.datasets.own_row import COLUMNS, SPLITS, OwnRow, same_form
@@ -31,7 +33,7 @@ def tree_rows(
         notes: receives a line for whatever is left out or not where it is expected.
         needed: columns that must be known of every picture.
     """
-    found, rows, deep, nobody = walk(root), [], [], []
+    found, rows, deep = walk(root), [], []
     for path in found.pictures:
         kind, *folders = path.split("/")[:-1] or [""]
         if kind not in MODALITIES:
@@ -39,8 +41,9 @@ def tree_rows(
             continue
         identity, camera, *below = [*folders, "", ""]
         deep += [path] if any(below) else []
-        nobody += [] if identity else [path]
         rows.append(OwnRow(path, path, same_form(identity), kind, same_form(camera)))
+    rows = with_names(rows, notes, people_only="identity" in needed, problems=problems)
+    nobody = [row.path for row in rows if not row.identity]
     if nobody and "identity" in needed:
         text = f"no folder of an identity: {named(nobody)}; expected visible/<identity>/*.jpg"
         problems.append(Problem("identity", text))
@@ -136,4 +139,7 @@ def nothing_in(root: Path) -> Problem:
             order = "/".join(["*"] * at + ["{modality}", "{identity}"])
             begins = f"'{folders[at]}' is not taken for one: rename it, or --pattern='{order}'"
         return problem(str(root), f"{fault}. {begins}")
+    if kind := kind_of(pictures):
+        cure = f"The files are named as in {kind.title}: put those of one modality into its folder"
+        return problem(str(root), f"{fault}. {cure}")
     return problem(str(root), f"{fault} (or add --pattern, see dmcf prepare_data --help)")

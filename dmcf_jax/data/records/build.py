@@ -58,18 +58,29 @@ def build(
 def _build_trial(
     dataset: Dataset, data_dir: Path, trial: int | None, options: dict[str, Any]
 ) -> None:
-    import tensorflow_datasets as tfds
-
     from dmcf_jax.data.records.builder import builder_class
     from dmcf_jax.data.records.reader import quiet
 
-    tfds.disable_progress_bar()
     configs = prepared.config_name(trial)
-    with quiet():
+    with quiet(), _no_progress_bars():
         builder = builder_class(dataset)(
             data_dir=data_dir, config=configs[0] if configs else None, **options
         )
         builder.download_and_prepare(download_dir=data_dir / dataset.name / ".downloads")
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Turn off the bars of TensorFlow Datasets, which are not ours; then as they were."""
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    before = getattr(tqdm_utils, "_active", True)  # no function tells
+    tfds.display_progress_bar(False)
+    try:
+        yield
+    finally:
+        tfds.display_progress_bar(before)
 
 
 @contextlib.contextmanager

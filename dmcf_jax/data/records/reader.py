@@ -2,14 +2,14 @@
 
 import contextlib
 import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from absl import logging
-
 from dmcf_jax.data.datasets.listing import FIELDS
 from dmcf_jax.errors import UserError
+from dmcf_jax.runtime.console import quieter
 
 
 class Records:
@@ -76,10 +76,5 @@ class Records:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep what TensorFlow Datasets prints and logs off the screen, except warnings."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
+    with quieter(logging.WARNING, "absl"), contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -1,5 +1,7 @@
 """Published data sets as they circulate: what a tree that is not quite one is told."""
 
+import shutil
+
 import pytest
 from PIL import Image
 from support.trees import write_regdb, write_sysu_mm01
@@ -56,3 +58,24 @@ def test_pictures_below_ori_data_with_the_lists_beside_them(tmp_path):
     for n in range(1, 7):
         (tmp_path / f"cam{n}").rename(tmp_path / f"ori_data/cam{n}")
     assert "move the folder exp into ori_data" in hint("sysu_mm01", tmp_path).text
+
+
+@pytest.mark.parametrize("prefix", ["./", "RegDB/", "data/RegDB/", ".\\"])
+def test_lists_whose_paths_begin_above_the_root_are_told_the_right_ones(tmp_path, prefix):
+    write_regdb(tmp_path, ids=2, images=1, trials=(1,))
+    for path in tmp_path.glob("idx/*"):
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{prefix}{line}\n" for line in lines))
+    about = f"'{prefix}Visible/1/male_back_v_00000_1.bmp' does not exist, but 'Visible/1/male"
+    assert about in hint("regdb", tmp_path, 1).text
+
+
+@pytest.mark.parametrize(("cameras", "missing"), [((3, 6), "infrared"), ((1, 2, 4, 5), "visible")])
+def test_splits_without_one_modality_are_noted(tmp_path, cameras, missing):
+    write_sysu_mm01(tmp_path, images=1)
+    for camera in cameras:
+        for folder in list((tmp_path / f"cam{camera}").iterdir()):
+            shutil.rmtree(folder)
+    listing = inspect_tree(find_dataset("sysu_mm01"), tmp_path, (None,))[None]
+    noted = [note for note in listing.notes if f"no {missing} images" in note]
+    assert len(noted) == 3 and listing.problems == []

@@ -124,3 +124,10 @@ def test_the_cosine_falls_to_zero_after_the_warm_up(warmup):
             expected *= (step + 1) / warmup
         assert float(rate(step)) == pytest.approx(expected, abs=1e-7)
     assert 0 < float(rate(109)) < 1e-5
+
+
+def test_a_run_that_is_shorter_than_its_warm_up_ends_in_it():
+    rate = make_cosine_schedule(0.02, 5, warmup_steps=20)
+    assert [float(rate(step)) for step in range(5)] == pytest.approx(
+        [0.001, 0.002, 0.003, 0.004, 0.005]
+    )
