@@ -141,7 +141,8 @@ def test_a_deeper_resnet_is_named_by_its_blocks(tmp_path):
     ("content", "reason"),
     [
         (pickle.dumps([1, 2]), "not one written by torch.save"),
-        (b"<html>404 not found</html>", "cannot be read as"),
+        (b"<html>404 not found</html>", "is a web page"),
+        (b"nothing of the kind", "cannot be read as"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, reason):
