@@ -5,6 +5,8 @@ import concurrent.futures
 import contextlib
 import io
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 from support.browser import needs_chromium
+from support.commands import ROOT
 from support.devtools import open_tab
 from support.toys import toy_model, write_people
 
@@ -204,6 +207,22 @@ def test_a_gallery_of_pictures_or_of_another_model_is_refused(
         with pytest.raises(UserError) as error:
             start.open_service("toy", str(gallery))
         assert error.value.about == ("--gallery",)
+
+
+WITHOUT = """
+import runpy, sys
+sys.modules["starlette"] = None
+sys.argv = ["serve", "--model=synthetic", "--gallery=none"]
+runpy.run_module("dmcf_jax.cli.serve", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_without_its_packages_the_command_says_what_to_install():
+    words = [sys.executable, "-c", WITHOUT]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 2 and "dmcf_jax[serve]" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 @contextlib.contextmanager
