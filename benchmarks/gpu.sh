@@ -6,8 +6,8 @@
 #     default benchmarks/wheels, if it is there);
 #   what .venv or python3 has, if nothing is missing;
 #   installed into .venv by constraints.txt, with the CUDA that the driver can run, and PyTorch.
-# DMCF_PYTHON=python3.12 names another interpreter, which is then asked instead of .venv. Without a GPU all sizes are small, and what needs one
-# is skipped by name.
+# DMCF_PYTHON=python3.12 names another interpreter, which is then asked instead of .venv. Without a
+# GPU all sizes are small, and what needs one is skipped by name.
 set -euo pipefail
 here="$PWD"
 cd "$(dirname "$0")/.."
