@@ -26,6 +26,7 @@ from dmcf_jax.evaluation.verification_results import (
     verification_as_dict,
 )
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.runtime.markdown import pipe_table
 
 # Ranks that tables show and that recorded results are compared at.
 RANKS = (1, 5, 10, 20)
@@ -261,7 +262,7 @@ def markdown_table(results: Sequence[Mapping]) -> str:
     for result in results:
         cells = [_cell(result, field) for field in (*RANKS, "mAP", "mINP")]
         rows.append([marked_title(result), str(len(result["trials"])), *cells])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+    return pipe_table(rows)
 
 
 def _cell(result: Mapping, field: str | int) -> str:

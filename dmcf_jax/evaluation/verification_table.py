@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dmcf_jax.evaluation.results import marked_title
 from dmcf_jax.evaluation.verification import RATES
 from dmcf_jax.evaluation.verification_results import NON_MATED
+from dmcf_jax.runtime.markdown import pipe_table
 
 FAR = "0.01"  # at which the table shows DIR
 LEGEND = (
@@ -31,7 +32,7 @@ def verification_table(results: Sequence[Mapping]) -> str:
     if not rows:
         return ""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{LEGEND}"
+    return f"{pipe_table(lines)}\n{LEGEND}"
 
 
 def _row(result: Mapping) -> list[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from dmcf_jax.experiments.rows import basis_of
-from dmcf_jax.experiments.tables import Row, pipe_table
+from dmcf_jax.experiments.tables import Row
 from dmcf_jax.methods.dmcf.published import ROW_OF, TABLE_1, TABLE_ROWS, Scores, title_of
+from dmcf_jax.runtime.markdown import pipe_table
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP")
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from dmcf_jax.config.read import read_config
 from dmcf_jax.experiments.rows import TODAY, basis_of
-from dmcf_jax.experiments.tables import Row, pipe_table
+from dmcf_jax.experiments.tables import Row
 from dmcf_jax.methods.dmcf.published import COMPLETE, TABLE_1, title_of
+from dmcf_jax.runtime.markdown import pipe_table
 
 MEASURES = ("CMC-1", "mAP", "mINP")
 

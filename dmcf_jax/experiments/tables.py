@@ -14,6 +14,7 @@ from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.experiments.plan import Run
 from dmcf_jax.experiments.status import result_file
 from dmcf_jax.methods.dmcf.published import BASELINE_ROW, COMPLETE, PROTOCOL, Scores, printed
+from dmcf_jax.runtime.markdown import pipe_table
 
 MEASURES = ("CMC-1", "CMC-10", "CMC-20", "mAP", "mINP")
 
@@ -126,11 +127,6 @@ def _printed_cells(row: Row) -> list[str]:
         return ["", "", ""]
     differences = (f"{row.difference(name):+.2f}" for name in ("CMC-1", "mAP"))
     return [f"{row.paper.cmc_1:.2f}", f"{row.paper.mAP:.2f}", " / ".join(differences)]
-
-
-def pipe_table(lines: Sequence[Sequence[str]]) -> str:
-    """Return lines of cells as a Markdown table."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def as_csv(sections: Mapping[str, Sequence[Row]]) -> str:

@@ -13,6 +13,7 @@ from dmcf_jax.runs import data_record
 from dmcf_jax.runs.folder import read_config, read_json
 from dmcf_jax.runs.metrics_log import read_metrics
 from dmcf_jax.runs.summary import read_summary, summary_lines
+from dmcf_jax.runtime.markdown import pipe_table
 
 NONE = "-"  # where a run has nothing
 MEASURES = ("rank-1", "mAP", "mINP")
@@ -169,4 +170,4 @@ def as_markdown(cells: Cells) -> str:
     """Return a pipe table."""
     header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in cells]
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return pipe_table(lines)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import io
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from dmcf_jax.data import decode
 from dmcf_jax.data.records.verify_images import read_image_file
 from dmcf_jax.methods.network.two_streams import has_levels
 from dmcf_jax.modality import MODALITIES
+from dmcf_jax.reports.html.page import thumbnail
 from dmcf_jax.retrieval.explain import explain
 from dmcf_jax.retrieval.model import FeatureExtractor
 from dmcf_jax.retrieval.threshold import Threshold
@@ -20,7 +20,6 @@ from dmcf_jax.serve.batcher import Batcher
 from dmcf_jax.serve.gallery import Filter, NewPicture, ServedGallery
 from dmcf_jax.serve.limits import Refused
 
-THUMBNAIL = (192, 160)  # greatest height and width in pixels
 TOP = 100  # most matches of one search
 LONGEST = 200  # characters of a name that is added
 
@@ -100,7 +99,7 @@ class Service:
             for one in found.levels
         ]
         for level in levels:
-            level["pictures"] = [jpeg(Image.fromarray(p)).hex() for p in level["pictures"]]
+            level["pictures"] = [thumbnail(Image.fromarray(p)).hex() for p in level["pictures"]]
         return {"score": found.score, "levels": levels}
 
     def add(self, data: bytes, labels: dict[str, str]) -> int:
@@ -129,7 +128,7 @@ class Service:
             Refused: there is no such row, or its file cannot be read now.
         """
         try:
-            return jpeg(decode.decode(self._file(row), None))
+            return thumbnail(decode.decode(self._file(row), None))
         except decode.BadImage as error:
             raise Refused(404, f"the picture {error}") from None
 
@@ -148,12 +147,3 @@ class Service:
             return self.model.pixels_of(data)
         except decode.BadImage as error:
             raise Refused(415, f"the picture {error}") from None
-
-
-def jpeg(image: Image.Image) -> bytes:
-    """Return a small JPEG of a picture."""
-    height, width = THUMBNAIL
-    image.thumbnail((width, height), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82)
-    return buffer.getvalue()

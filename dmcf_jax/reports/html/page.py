@@ -89,12 +89,17 @@ def picture_of_file(path: Path, name: str) -> str:
         return f'<div class="blank" title="{text(error)}">no picture</div>'
 
 
-def _tag(image: Image.Image, name: str) -> str:
+def thumbnail(image: Image.Image) -> bytes:
+    """Return a small JPEG of a picture, which is changed to its size."""
     height, width = THUMBNAIL
     image.thumbnail((width, height), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=82)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def _tag(image: Image.Image, name: str) -> str:
+    data = base64.b64encode(thumbnail(image)).decode()
     return f'<img alt="{text(name)}" src="data:image/jpeg;base64,{data}">'
 
 
