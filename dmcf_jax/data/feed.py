@@ -3,6 +3,7 @@
 Both draw the same rows by the same pure function, so their batches are bit-identical.
 """
 
+import contextlib
 import itertools
 import queue
 import threading
@@ -133,21 +134,22 @@ def prefetch(items: Iterator, ahead: int) -> Iterator:
     ready: queue.Queue = queue.Queue(ahead)
     stopped = threading.Event()
 
+    def hand_over(item: object, error: BaseException | None = None) -> None:
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                return ready.put((item, error), timeout=0.2)
+
     def produce() -> None:
         try:
             for item in items:
-                while not stopped.is_set():
-                    try:
-                        ready.put((item, None), timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
+                hand_over(item)
                 if stopped.is_set():
                     return
         except BaseException as error:  # passed to the consumer, which raises it
-            ready.put((None, error))
+            hand_over(None, error)
 
-    threading.Thread(target=produce, daemon=True, name="prefetch").start()
+    thread = threading.Thread(target=produce, daemon=True, name="prefetch")
+    thread.start()
     try:
         while True:
             item, error = _next_ready(ready)
@@ -155,7 +157,10 @@ def prefetch(items: Iterator, ahead: int) -> Iterator:
                 raise error
             yield item
     finally:
+        # Python that ends while a thread is inside JAX aborts the process. A stuck one is not
+        # waited for.
         stopped.set()
+        thread.join(timeout=5)
 
 
 def _next_ready(ready: queue.Queue) -> tuple:

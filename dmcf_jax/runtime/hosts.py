@@ -104,12 +104,14 @@ def ending_together() -> Iterator[None]:
 
     progress.console.quiet = not is_first()
     done = threading.Event()
-    threading.Thread(target=_listen, args=(done,), daemon=True, name="hosts").start()
+    listener = threading.Thread(target=_listen, args=(done,), daemon=True, name="hosts")
+    listener.start()
     try:
         yield
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         _end_all(error, done)
     done.set()
+    listener.join(timeout=5)  # Python that ends while a thread is inside JAX aborts the process
 
 
 def _listen(done: threading.Event) -> None:
