@@ -1,10 +1,20 @@
 """Eight virtual CPU devices and strict dtypes: what every test runs under."""
 
 import os
+import shutil
+import tempfile
 
 import jax
 import pytest
 
+# A program that several tests compile is compiled once: the processes of pytest-xdist and the
+# commands that tests start inherit this folder. The process that made it deletes it.
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+_made = "" if _CACHE in os.environ else tempfile.mkdtemp(prefix="dmcf_jax_compiled_")
+_folder = os.environ.setdefault(_CACHE, _made)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+jax.config.update("jax_compilation_cache_dir", _folder)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -19,6 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
         # Read when the first program is compiled.
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0"
+
+
+def pytest_unconfigure() -> None:
+    """Delete the programs that this process kept for all."""
+    if _made:
+        shutil.rmtree(_made, ignore_errors=True)
 
 
 @pytest.fixture
