@@ -159,11 +159,13 @@ def alexnet() -> dict[str, np.ndarray]:
 def agw() -> dict[str, np.ndarray]:
     """Return the losses of three steps of AGW with channel augmentation, and where they lead.
 
+    In float64: in float32 the rounding of one step is a percent of some tensors' movement.
+
     `names` are the tensors. `first` has the projections of their movement in the first step,
     `last` in all steps, `average` those of the movement of their average over the steps.
     """
     model = torch_agw.AGW(len(set(network.LABELS)), **SIZES)
-    fill(model).train()
+    fill(model).double().train()
     torch.nn.init.zeros_(model.heads["G1"].last_norm.bn.bias)
     start = _learned(model)
     sgd = torch_agw.make_sgd(model, **network.AGW)
@@ -172,7 +174,9 @@ def agw() -> dict[str, np.ndarray]:
     average.update_parameters(model)  # the first call copies: the average begins at the start
     found, draws = {"names": np.array(list(start))}, (network.EXCHANGED, network.INFRARED_CHOICES)
     for step in range(network.AGW_STEPS):
-        found[f"loss/{step}"] = torch_agw.train_step(model, sgd, *batch(step), *draws).numpy()
+        visible, infrared, labels = batch(step)
+        pairs = visible.double(), infrared.double(), labels
+        found[f"loss/{step}"] = torch_agw.train_step(model, sgd, *pairs, *draws).numpy()
         average.update_parameters(model)
         found[f"{'last' if step else 'first'}"] = _movement(start, _learned(model))
     return found | {"average": _movement(start, _learned(average.module))}

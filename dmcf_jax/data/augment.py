@@ -83,7 +83,7 @@ def augmented_pair(
     if settings.views == "one":
         return first, other
     second = augment(folded(key, "views"), visible, "visible", settings)
-    draw = jax.random.uniform(folded(key, "channels"), (2, len(visible)))
+    draw = jax.random.uniform(folded(key, "channels"), (2, len(visible)), jnp.float32)
     second, other = one_channel(second, draw[0]), adapted_grey(other, draw[1])
     # [2b h w 3]: the views of an image side by side, so that no row leaves its device.
     return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:]), other
@@ -115,7 +115,7 @@ def crop_and_flip(
     stored at the input size and padded instead, as its baseline does.
     """
     # One draw for the batch: each random call costs XLA half a second of compilation.
-    draw = jax.random.uniform(key, (images.shape[0], 3))
+    draw = jax.random.uniform(key, (images.shape[0], 3), jnp.float32)
     corners = jnp.floor(draw[:, :2] * (2 * settings.pad + 1)).astype(jnp.int32)
     crop = jax.vmap(lambda image, corner: _pad_and_crop(image, corner, settings))
     images = crop(images, corners)
@@ -126,7 +126,7 @@ def crop_and_flip(
 def _pad_and_crop(image, corner, settings):
     mode = {"black": "constant", "edge": "edge"}[settings.pad_mode]
     padded = jnp.pad(image, (*[(settings.pad, settings.pad)] * 2, (0, 0)), mode)
-    return jax.lax.dynamic_slice(padded, (corner[0], corner[1], 0), image.shape)
+    return jax.lax.dynamic_slice(padded, (*corner, jnp.int32(0)), image.shape)
 
 
 def _change_values(key, images, modality, settings):
@@ -135,7 +135,7 @@ def _change_values(key, images, modality, settings):
     All numbers come from one draw, each change with its own columns: none has other numbers when
     another is switched on.
     """
-    draw = jax.random.uniform(key, (len(images), 6 + COLUMNS))
+    draw = jax.random.uniform(key, (len(images), 6 + COLUMNS), jnp.float32)
     images = images.astype(jnp.float32)
     if modality == "visible":  # infrared images are grey already
         images = _where_on(exchange_channels, images, draw[:, :2], settings.channel_exchange)

@@ -94,7 +94,9 @@ def draw_batch(table: IdentityTable, key: Array, step: Int[Array, ""], P: int, K
     """
     identities, most = table.rows.shape[1:]
     # One draw for identities and images, since each random call is compiled separately.
-    draws = jax.random.uniform(jax.random.fold_in(key, step), (identities + 2 * P * most,))
+    draws = jax.random.uniform(
+        jax.random.fold_in(key, step), (identities + 2 * P * most,), jnp.float32
+    )
     # The P smallest of one random number for each identity are P identities without repetition.
     classes = jnp.argsort(draws[:identities])[:P].astype(jnp.int32)
     # [2 P m]: the same among the images of each identity, where padding comes last.

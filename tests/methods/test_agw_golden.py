@@ -26,6 +26,7 @@ def make_built():
     config = regdb.get_config("agw")
     config.update_from_flattened_dict(
         {
+            "dtype": "float64",  # in float32 rounding is a percent of some tensors' movement
             "data.size": golden_checks.SIZE,
             "data.pad": 0,
             "data.flip": 0.0,
@@ -52,7 +53,7 @@ def tensors(variables):
     return {name: value for name, value in named.items() if not name.endswith("running_var")}
 
 
-def check_movement(start, end, expected, tolerance):
+def check_movement(start, end, expected, tolerance=1e-4):
     """Compare to `tolerance` of the length of each tensor's movement."""
     for name, wanted in expected.items():
         found = network.projections(name, end[name] - start[name])
@@ -68,20 +69,19 @@ def test_steps_and_average_are_those_of_pytorch():
         part: dict(zip(golden["names"], golden[part], strict=True))
         for part in ("first", "last", "average")
     }
-    built = make_built()
-    assert built.train_step is not None
-    variables = golden_checks.make_variables(built.variable_shapes())
-    start = tensors(variables)
-    assert set(start) == set(golden["names"])
-    state, step_fn = (
-        built.make_state(jax.tree.map(jnp.asarray, variables)),
-        jax.jit(built.train_step),
-    )
-    for step in range(network.AGW_STEPS):
-        state, metrics = step_fn(state, golden_checks.batch(step), jax.random.key(0))
-        assert float(metrics["loss"]) == pytest.approx(float(golden[f"loss/{step}"]), rel=1e-4)
-        if step == 0:
-            check_movement(start, tensors(state.variables), rows["first"], 5e-3)
-    # Rounding grows from step to step; the losses above agree to 1e-4 in all of them.
-    check_movement(start, tensors(state.variables), rows["last"], 2e-2)
-    check_movement(start, tensors(state.average), rows["average"], 2e-2)
+    with jax.enable_x64(True):
+        built = make_built()
+        assert built.train_step is not None
+        variables = golden_checks.make_variables(built.variable_shapes())
+        start = tensors(variables)
+        assert set(start) == set(golden["names"])
+        state = built.make_state(jax.tree.map(jnp.float64, variables))
+        step_fn = jax.jit(built.train_step)
+        for step in range(network.AGW_STEPS):
+            key = jax.random.key(0)
+            state, metrics = step_fn(state, golden_checks.batch(step), key)
+            assert float(metrics["loss"]) == pytest.approx(float(golden[f"loss/{step}"]), rel=1e-4)
+            if step == 0:
+                check_movement(start, tensors(state.variables), rows["first"])
+    check_movement(start, tensors(state.variables), rows["last"])
+    check_movement(start, tensors(state.average), rows["average"])

@@ -27,10 +27,10 @@ class Reduction(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "n c"], train: bool) -> Float[Array, "n d"]:
-        """Return the reduced vectors, float32."""
+        """Return the reduced vectors, in the dtype of `x`."""
         initialise = nn.initializers.he_normal()
         x = nn.Dense(self.features, self.use_bias, kernel_init=initialise, name="conv")(x)
-        x = BatchNorm(train, name="bn")(x)
+        x = BatchNorm(train, x.dtype, name="bn")(x)
         return nn.relu(x) if self.neck == "relu" else x
 
 
@@ -40,7 +40,7 @@ class Neck(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n d"], train: bool) -> Float[Array, "n d"]:
         """Return the rows with mean 0 and variance 1 in each channel, times a learned scale."""
-        return BatchNorm(train, use_bias=False, name="bn")(x)
+        return BatchNorm(train, x.dtype, use_bias=False, name="bn")(x)
 
 
 class CosineClassifier(nn.Module):

@@ -12,7 +12,7 @@ POOLS = ("max", "average", "gem")  # of any map; a backbone may have one of its 
 def pool(
     maps: Float[Array, "n h w c"], feature: Feature, kind: str = "max", power: float = 3.0
 ) -> Float[Array, "n c"]:
-    """Return the float32 value of each channel over the map (eq. 6) or one stripe (eq. 4-5).
+    """Return each channel's value over the map (eq. 6) or a stripe (eq. 4-5), float32 at least.
 
     Stripe i of n of a map of h rows has the rows floor(i h / n) to ceil((i + 1) h / n), the bins
     of PyTorch's adaptive pooling: neighbours share a row where n does not divide h.
@@ -26,9 +26,13 @@ def pool(
         maps = maps[:, first:end]
     values = maps.reshape(maps.shape[0], -1, maps.shape[-1])
     if kind == "max":
-        return _maximum(values).astype(jnp.float32)
-    values = values.astype(jnp.float32)
+        return _wide(_maximum(values))
+    values = _wide(values)
     return jnp.mean(values, axis=1) if kind == "average" else _generalised_mean(values, power)
+
+
+def _wide(values):
+    return values.astype(jnp.promote_types(values.dtype, jnp.float32))
 
 
 def stripe_rows(height: int, stripe: int, stripes: int) -> tuple[int, int]:
@@ -38,8 +42,8 @@ def stripe_rows(height: int, stripe: int, stripes: int) -> tuple[int, int]:
 
 def _generalised_mean(values, power):
     """Return (mean of x^p)^(1/p); values below 1e-6 count as that, where the root is smooth."""
-    powers = jnp.maximum(values, 1e-6) ** jnp.float32(power)
-    return jnp.mean(powers, axis=1) ** jnp.float32(1 / power)
+    powers = jnp.maximum(values, 1e-6) ** jnp.asarray(power, values.dtype)
+    return jnp.mean(powers, axis=1) ** jnp.asarray(1 / power, values.dtype)
 
 
 @jax.custom_vjp
