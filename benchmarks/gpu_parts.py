@@ -7,6 +7,7 @@ part's result. `skipped` in it names what was left out, with the reason.
 """
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -93,6 +94,8 @@ def train_step(sizes: Sizes, facts: dict, dtype: str, batch: str) -> dict[str, A
 def _beside(seconds: float, torch: list[float], measured: Any) -> dict[str, Any]:
     if not measured:
         return {}
+    if any(map(math.isnan, torch)):
+        return {"skipped": {"PyTorch": "failed; its error is printed"}}
     median = sorted(torch)[len(torch) // 2]
     return {"torch_seconds": median, "times_faster_than_torch": median / seconds}
 

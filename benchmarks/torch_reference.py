@@ -9,8 +9,10 @@ draws, augments and normalises inside the step; PyTorch only normalises, which f
 """
 
 import json
+import math
 import os
 import statistics
+import sys
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs memory too
 
@@ -44,6 +46,8 @@ def main() -> None:
     ours, images = make_ours(what, config)
     with started(what, config) as theirs:
         seconds, torch_seconds = compare(ours, theirs, _REPEATS.value, _ROUNDS.value)
+    if any(map(math.isnan, torch_seconds)):
+        sys.exit("error: PyTorch failed, see above; there is nothing to compare with")
     median, torch_median = statistics.median(seconds), statistics.median(torch_seconds)
     report = {
         "what": f"{what} against PyTorch",

@@ -4,6 +4,7 @@ Neither side has the other's heap, threads and libraries: this process never imp
 """
 
 import contextlib
+import math
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from benchmarks.measure import seconds_of
 def started(what: str, config: ConfigDict) -> Iterator[Callable[[int], float]]:
     """Yield a function that works `rounds` times in another process and returns its seconds.
 
+    They are not a number from the moment that PyTorch fails; its error is printed.
+
     Args:
         what: 'train_step' or 'embed'.
     """
@@ -28,11 +31,15 @@ def started(what: str, config: ConfigDict) -> Iterator[Callable[[int], float]]:
     theirs.close()  # so that the end of the process is seen
 
     def seconds(rounds: int) -> float:
-        ours.send(rounds)
-        return ours.recv()
+        try:
+            ours.send(rounds)
+            return ours.recv()
+        except (OSError, EOFError):
+            return math.nan
 
     yield seconds
-    ours.send(None)
+    with contextlib.suppress(OSError):
+        ours.send(None)
     process.join()
 
 

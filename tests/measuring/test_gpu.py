@@ -7,10 +7,11 @@ import sys
 import zipfile
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from support.commands import ROOT
 
-from benchmarks import gpu, gpu_parts
+from benchmarks import gpu, gpu_parts, gpu_sizes, torch_turns
 from benchmarks.gpu_sizes import SIZES
 
 WHEEL = {
@@ -84,6 +85,17 @@ def test_without_an_answer_of_the_device_nothing_is_measured(measured):
 
 def test_a_part_that_takes_too_long_is_ended():
     assert gpu.in_its_own_process("evaluation", {"sizes": "small"}, 0.2) == (None, "", "")
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="needs a PyTorch that fails")
+def test_where_pytorch_fails_our_own_figure_stands():
+    """Its process ends at its first import; `gpu_parts` then says so beside our seconds."""
+    with torch_turns.started(
+        "train_step", gpu_sizes.config_of(SIZES["small"], "float32", 16)
+    ) as do:
+        ours, theirs = torch_turns.compare(lambda: 0.0, do, repeats=2, rounds=1)
+    assert len(ours) == 2 and np.isnan(theirs).all()
+    assert set(gpu_parts._beside(1.0, theirs, do)) == {"skipped"}
 
 
 def test_every_part_of_the_plan_exists():
