@@ -7,7 +7,7 @@ from typing import Any
 
 from dmcf_jax.data.image_store import ImageStore
 from dmcf_jax.evaluation.nearest import Nearest
-from dmcf_jax.reports.html.chart import cmc_chart
+from dmcf_jax.reports.html.cmc_chart import cmc_chart
 from dmcf_jax.reports.html.evaluation_page import Names, ranked_section
 from dmcf_jax.reports.html.line_chart import legend, line_chart
 from dmcf_jax.reports.html.page import document, soft, table

@@ -11,7 +11,7 @@ from dmcf_jax.evaluation.nearest import Nearest
 from dmcf_jax.evaluation.results import RANKS, marked_title
 from dmcf_jax.evaluation.verification_table import LEGEND, verification_rows
 from dmcf_jax.modality import MODALITIES
-from dmcf_jax.reports.html.chart import cmc_chart
+from dmcf_jax.reports.html.cmc_chart import cmc_chart
 from dmcf_jax.reports.html.page import (
     camera_filter,
     document,
