@@ -107,6 +107,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # ImageNet weights of the backbone, a file or hf://owner/name; "synthetic": the small weights in
     # the package, which need the fields of configs/synthetic.py; "" starts at random.
     model.pretrained = ""
+    # Last scale of each block where streams start at random: 0, its 'shortcut' (Goyal 2017); or 1,
+    # 'full', as in PyTorch, where the features of a few images soon drown all others.
+    model.block_start = "shortcut"
     # Columns of the classifiers: 'random', or 'means' of what pretrained streams and reductions see
     # of each person; for loss.softmax_scale above 0; ours.
     model.classifier_start = "random"
@@ -117,9 +120,10 @@ def get_config(variant: str = "") -> ConfigDict:
 
     config.loss = ConfigDict()
     config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
-    # Step from which the triplet losses count: 0 in the paper, which starts from ImageNet weights.
-    # From random weights, batch-hard mining would collapse all embeddings to one point.
-    config.loss.triplet_start_step = 0
+    # Step from which the triplet losses count. None: 0, as in the paper, which starts from ImageNet
+    # weights; where streams start at random a fifth of the run, since batch-hard mining then pulls
+    # everything to one point until people can be told apart; open point.
+    config.loss.triplet_start_step = config_dict.placeholder(int)
 
     # Kind of L1, L3, L7: batch_hard (paper); soft_margin (Hermans 2017); weighted (Ye 2021, AGW);
     # squared_difference (Ye 2021, CAJ); centre_triplet, of each person's mean (Liu 2021, HcTri);

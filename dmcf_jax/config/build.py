@@ -26,7 +26,12 @@ from dmcf_jax.methods.optimizer import OptimSettings, make_optimizer
 from dmcf_jax.methods.schedules import make_cosine_schedule, make_schedule, scaled
 from dmcf_jax.methods.train_state import TrainState, make_state
 from dmcf_jax.methods.train_step import make_train_step
-from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
+from dmcf_jax.models.initial import (
+    as_shortcuts,
+    draw_normals,
+    variable_shapes,
+    variables_from_normals,
+)
 from dmcf_jax.runtime import hosts
 from dmcf_jax.runtime.random_keys import named_key
 
@@ -45,6 +50,7 @@ class Built(NamedTuple):
             trained by steps.
         watched: what the alarms look at.
         averaged: whether states keep an average over the steps.
+        shortcuts: whether the residual blocks of fresh variables begin as their shortcuts.
     """
 
     method: Method
@@ -56,6 +62,7 @@ class Built(NamedTuple):
     train_step: Callable | None
     watched: Watched
     averaged: bool = False
+    shortcuts: bool = False
 
     def variable_shapes(self) -> dict:
         """Return the shapes of the network's variables."""
@@ -68,9 +75,19 @@ class Built(NamedTuple):
 
     def random_variables(self, seed: int) -> dict:
         """Return the variables that a run of this seed draws, before any weights are given."""
-        shapes, key = self.variable_shapes(), named_key(seed, "init")
-        normals = draw_normals(shapes, key)
-        return variables_from_normals(shapes, normals, lambda: self.own_variables(key))
+        key = named_key(seed, "init")
+        return self.fresh_variables(draw_normals(self.variable_shapes(), key), key)
+
+    def fresh_variables(self, normals: Array, key: Array) -> dict:
+        """Return random variables.
+
+        Args:
+            normals: of `draw_normals` for `variable_shapes`.
+            key: what `normals` were drawn with.
+        """
+        shapes = self.variable_shapes()
+        fresh = variables_from_normals(shapes, normals, lambda: self.own_variables(key))
+        return as_shortcuts(fresh) if self.shortcuts else fresh
 
     def make_state(self, variables: dict) -> TrainState:
         """Return the state before step 0, with these variables."""
@@ -111,9 +128,18 @@ def build(config: ConfigDict, identities: int, conv_impl: str | None = None) -> 
         skip_non_finite=config.train.skip_non_finite > 0,
         ema_decay=config.ema.decay,
     )
-    watched = trained.watched(fields, model)
-    averaged = config.ema.decay > 0
-    return Built(method, fields, model, size, optimizer, schedules, step, watched, averaged)
+    return Built(
+        method,
+        fields,
+        model,
+        size,
+        optimizer,
+        schedules,
+        step,
+        trained.watched(fields, model),
+        averaged=config.ema.decay > 0,
+        shortcuts=fields["model.block_start"] == "shortcut",
+    )
 
 
 def build_model(config: ConfigDict, identities: int, conv_impl: str | None = None) -> nn.Module:
@@ -135,7 +161,10 @@ def method_fields(config: ConfigDict) -> dict:
     """
     given = flatten(default.get_config()) | flatten(config)
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return fields | {"mtl.start_step": weighting_start(config)}
+    return fields | {
+        "mtl.start_step": weighting_start(config),
+        "loss.triplet_start_step": triplet_start(config),
+    }
 
 
 def input_form(config: ConfigDict) -> InputForm:
@@ -154,6 +183,16 @@ def augmentation(config: ConfigDict) -> Augmentation:
 def starts_at_random(config: ConfigDict) -> bool:
     """Return whether a new run gives its streams no weights."""
     return not config.model.pretrained and not config.init_from
+
+
+def triplet_start(config: ConfigDict) -> int:
+    """Return the step from which the triplet losses count.
+
+    Deviation: from random weights, of which the paper does not speak, a fifth of the run.
+    """
+    if config.loss.triplet_start_step is not None:
+        return config.loss.triplet_start_step
+    return config.train.steps // 5 if starts_at_random(config) else 0
 
 
 def _peak(config: ConfigDict, group: Group) -> float:

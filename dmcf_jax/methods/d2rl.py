@@ -144,6 +144,7 @@ METHOD = Method(
     reads=(
         *sorted(_MODEL),
         "model.pretrained",
+        "model.block_start",
         "model.classifier_start",
         *OPTIMIZER_READS,
         *(f"optim.lr_{name}" for name in ("backbone", "heads", "translator", "discriminator")),

@@ -48,6 +48,7 @@ _NETWORK = (
     "gem_p",
     "input",
     "pretrained",
+    "block_start",
     "remat",
     "non_local",
 )

@@ -79,6 +79,17 @@ def variables_from_normals(
     return jax.tree_util.tree_map_with_path(make, shapes)
 
 
+def as_shortcuts(variables: dict) -> dict:
+    """Return `variables` with each residual block as its shortcut: the last scale is 0.
+
+    Goyal 2017, section 5.1 (torchvision: `zero_init_residual`). At scale 1 a few images of a batch
+    come to dominate the deep features of streams that learn from random weights.
+    """
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf * 0 if path_name(path).endswith("/bn3/scale") else leaf, variables
+    )
+
+
 # What a parameter that is no kernel starts with, by the last part of its path.
 _CONSTANTS = {
     "scale": 1.0,

@@ -38,7 +38,7 @@ from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
-# Fields that an image's embedding depends on: these, and those of `model` except two.
+# Fields that an image's embedding depends on: these, and those of `model` but NOT_DECIDING.
 DECIDING = (
     "method.name",
     "dtype",
@@ -50,7 +50,10 @@ DECIDING = (
     "data.wide_limits",
     "evaluation.flip",
 )
-NOT_DECIDING = ("model.pretrained", "model.classifier_start", "model.remat", "model.dropout")
+NOT_DECIDING = tuple(
+    f"model.{name}"
+    for name in ("pretrained", "block_start", "classifier_start", "remat", "dropout")
+)
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
 ADDED = {

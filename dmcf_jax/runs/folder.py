@@ -133,8 +133,10 @@ def may_be_longer(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     So it is where rates are constant after the warm-up and nothing begins at a share of the steps.
     """
     constant = new["optim.schedule"] == "steps" and not new["optim.decay_at"]
-    begins = not new["mtl.enabled"] or new["mtl.start_step"] is not None
-    return constant and begins and new["train.steps"] > old["train.steps"]
+    weighted = not new["mtl.enabled"] or new["mtl.start_step"] is not None
+    given = new["model.pretrained"] or new["init_from"]
+    mined = bool(given) or new["loss.triplet_start_step"] is not None
+    return constant and weighted and mined and new["train.steps"] > old["train.steps"]
 
 
 def _refuse_unknown(path: Path, unknown: list[str]) -> None:

@@ -8,13 +8,13 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, build
+from dmcf_jax.config.build import Built, build, triplet_start
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import synthetic as small_network
 from dmcf_jax.methods.network.levels import features_of
 from dmcf_jax.methods.network.pretrained_streams import reduction_weights, stream_weights
 from dmcf_jax.methods.train_state import TrainState
-from dmcf_jax.models.initial import draw_normals, variables_from_normals
+from dmcf_jax.models.initial import draw_normals
 from dmcf_jax.runs.checkpoint import Checkpoints
 from dmcf_jax.runs.load import TrainedModel
 from dmcf_jax.runtime.console import log
@@ -46,8 +46,7 @@ def start_state(
     key = named_key(config.seed, "init")
 
     def create(normals: Array, given: dict) -> TrainState:
-        fresh = variables_from_normals(shapes, normals, lambda: built.own_variables(key))
-        return built.make_state(overlay(fresh, given))
+        return built.make_state(overlay(built.fresh_variables(normals, key), given))
 
     _note_short_run(config)
     given = _given_weights(config, built, shapes, people)
@@ -86,14 +85,22 @@ def _given_weights(
     if not built.method.trained:
         return {}
     if not config.model.pretrained:
-        factor = config.optim.random_start_factor
-        rates = f"; their rates and the heads' are {factor:g} times as high" if factor != 1 else ""
-        log(f"NOTE: both streams start at random weights (model.pretrained is empty){rates}.")
+        gentler = _gentler(config, built)
+        log(f"NOTE: both streams start at random weights (model.pretrained is empty){gentler}.")
         return {}
     log(f"both streams start from {config.model.pretrained}")
     if config.model.pretrained == synthetic.NAME:
         return _synthetic_weights(config, shapes)
     return stream_weights(shapes, _backbone_weights(config))
+
+
+def _gentler(config: ConfigDict, built: Built) -> str:
+    """Return what is gentler than it would be with given weights."""
+    factor, start = config.optim.random_start_factor, triplet_start(config)
+    changes = [f"the rates are {factor:g} times as high"] if factor != 1 else []
+    if start and built.method.reads_field("loss.triplet_start_step"):
+        changes.append(f"triplet losses count from step {start}")
+    return "".join(f"; {one}" for one in changes)
 
 
 def _backbone_weights(config: ConfigDict) -> dict:

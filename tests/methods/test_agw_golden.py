@@ -33,6 +33,7 @@ def make_built():
             "data.views": "channels",
             "model.stage_sizes": network.STAGE_SIZES,
             "model.width": network.WIDTH,
+            "loss.triplet_start_step": 0,
             "optim.warmup_steps": 0,
             "ema.decay": network.AGW_DECAY,
         }

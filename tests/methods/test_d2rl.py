@@ -28,6 +28,7 @@ TINY = {
     "translation.width": 2,
     "translation.blocks": 0,
     "translation.shrink": 4,
+    "loss.triplet_start_step": 0,
     "train.steps": 10,
 }
 

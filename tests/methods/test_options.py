@@ -24,7 +24,7 @@ SIDES = jnp.asarray(np.random.default_rng(0).normal(size=(2, len(LABELS), 5)), j
 def logged(row, **changes):
     """Return what the loss of a row logs for `SIDES`."""
     config = regdb.get_config(row)
-    config.update_from_flattened_dict({"sampler.K": IMAGES} | changes)
+    config.update_from_flattened_dict({"sampler.K": IMAGES, "loss.triplet_start_step": 0} | changes)
     validate(config)
     loss = METHODS[row].trained.loss(method_fields(config), build_model(config, PEOPLE))
     rows = SIDES.transpose(1, 0, 2).reshape(-1, 5)

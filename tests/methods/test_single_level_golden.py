@@ -31,6 +31,8 @@ def config_of(row):
             "model.dropout": 0.0,
         }
     )
+    if row != "baseline_2019":
+        config.loss.triplet_start_step = 0
     if row != "bdtr_alexnet":
         config.model.stage_sizes = network.STAGE_SIZES
     return config

@@ -22,6 +22,7 @@ CHANGES = {
     "model.width": 2,
     "sampler.P": P,
     "sampler.K": K,
+    "loss.triplet_start_step": 0,
     "optim.lr_backbone": 0.001,
     "optim.lr_heads": 0.01,
     "ema.decay": 0.9,

@@ -204,7 +204,13 @@ def test_training_longer_or_saving_oftener_is_allowed_where_the_result_is_define
 
 
 @pytest.mark.parametrize(
-    "field", [{"optim.decay_at": (0.5,)}, {"optim.schedule": "cosine"}, {"mtl.start_step": None}]
+    "field",
+    [
+        {"optim.decay_at": (0.5,)},
+        {"optim.schedule": "cosine"},
+        {"mtl.start_step": None},
+        {"model.pretrained": ""},  # triplets begin after a fifth of the run
+    ],
 )
 def test_steps_cannot_be_added_where_something_depends_on_their_number(tmp_path, field):
     first, longer = constant(), constant()

@@ -32,6 +32,7 @@ FIELDS = {
     "optim.schedule": "steps",
     "optim.warmup_steps": 0,
     "model.pretrained": "",
+    "model.block_start": "full",  # the first step reaches every parameter
     "model.classifier_start": "random",
     "train.steps": 8,
     "train.checkpoint_every": 4,

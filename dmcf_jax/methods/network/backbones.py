@@ -48,6 +48,6 @@ BACKBONES = {
     "alexnet": Backbone(
         _alexnet,
         lambda size, stage, last_stride: alexnet.map_size(size, stage),
-        ("stage_sizes", "last_stride", "remat", "non_local"),
+        ("stage_sizes", "last_stride", "block_start", "remat", "non_local"),
     ),
 }

@@ -16,7 +16,7 @@ GROUPS = (
 READS = ("model.*", "loss.softmax_scale")  # config fields of the network
 
 # Fields of the room 'model' that say where weights come from, which is no part of the network.
-_STARTS = ("pretrained", "classifier_start")
+_STARTS = ("pretrained", "block_start", "classifier_start")
 
 
 def build_network(

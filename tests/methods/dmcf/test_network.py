@@ -58,7 +58,8 @@ def test_resnet_50_has_torchvisions_parameters_stage_by_stage():
 def test_every_variant_has_exactly_its_parameters(variant):
     config = default.get_config(variant)
     levels, stripes = config.model.levels, config.model.stripes
-    fields = {k: v for k, v in config.model.items() if k not in ("pretrained", "classifier_start")}
+    starts = ("pretrained", "block_start", "classifier_start")
+    fields = {k: v for k, v in config.model.items() if k not in starts}
     shapes = variable_shapes(TwoStreams(identities=206, **fields), config.data.size)["params"]
     stages = list(STAGES_OF_RESNET_50)
     stream = sum(STAGES_OF_RESNET_50[s] for s in stages[: stages.index(levels[-1]) + 1])
