@@ -121,7 +121,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss = ConfigDict()
     config.loss.margin = 1.8  # of the triplet losses L1, L3, L7; paper
     # Step from which the triplet losses count. None: 0, as in the paper, which starts from ImageNet
-    # weights; where streams start at random a fifth of the run, since batch-hard mining then pulls
+    # weights; where streams start at random 60 % of the run, since batch-hard mining then pulls
     # everything to one point until people can be told apart; open point.
     config.loss.triplet_start_step = config_dict.placeholder(int)
 

@@ -188,11 +188,12 @@ def starts_at_random(config: ConfigDict) -> bool:
 def triplet_start(config: ConfigDict) -> int:
     """Return the step from which the triplet losses count.
 
-    Deviation: from random weights, of which the paper does not speak, a fifth of the run.
+    Deviation: from random weights, of which the paper does not speak, 60 % of the run, as for the
+    learned weights of the levels.
     """
     if config.loss.triplet_start_step is not None:
         return config.loss.triplet_start_step
-    return config.train.steps // 5 if starts_at_random(config) else 0
+    return round(0.6 * config.train.steps) if starts_at_random(config) else 0
 
 
 def _peak(config: ConfigDict, group: Group) -> float:

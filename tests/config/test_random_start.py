@@ -72,10 +72,10 @@ def test_only_the_last_scale_of_a_block_differs(start, scale):
         assert np.std(block["conv3"]["kernel"]) > 0.01
 
 
-def test_triplets_begin_after_a_fifth_of_a_random_start_or_as_the_config_says():
+def test_triplets_begin_late_in_a_random_start_or_as_the_config_says():
     config = regdb.get_config()
     start = lambda: build(config, 3).fields["loss.triplet_start_step"]  # noqa: E731
-    assert start() == 1000
+    assert start() == 3000
     config.loss.triplet_start_step = 7
     assert start() == 7
     config.loss.triplet_start_step, config.model.pretrained = None, "weights.safetensors"

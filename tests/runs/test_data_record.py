@@ -209,7 +209,7 @@ def test_training_longer_or_saving_oftener_is_allowed_where_the_result_is_define
         {"optim.decay_at": (0.5,)},
         {"optim.schedule": "cosine"},
         {"mtl.start_step": None},
-        {"model.pretrained": ""},  # triplets begin after a fifth of the run
+        {"model.pretrained": ""},  # triplets begin after 60 % of the run
     ],
 )
 def test_steps_cannot_be_added_where_something_depends_on_their_number(tmp_path, field):
