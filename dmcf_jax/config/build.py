@@ -11,7 +11,8 @@ from flax import linen as nn
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.validate import flatten, weighting_start
+from dmcf_jax.config.starts import starts_at_random, triplet_start, weighting_start
+from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import default
 from dmcf_jax.data.augment import Augmentation
 from dmcf_jax.data.datasets import DATASETS
@@ -75,17 +76,15 @@ class Built(NamedTuple):
 
     def random_variables(self, seed: int) -> dict:
         """Return the variables that a run of this seed draws, before any weights are given."""
-        key = named_key(seed, "init")
-        return self.fresh_variables(draw_normals(self.variable_shapes(), key), key)
+        shapes, key = self.variable_shapes(), named_key(seed, "init")
+        return self.fresh_variables(shapes, draw_normals(shapes, key), key)
 
-    def fresh_variables(self, normals: Array, key: Array) -> dict:
-        """Return random variables.
+    def fresh_variables(self, shapes: dict, normals: Array, key: Array) -> dict:
+        """Return random variables of `shapes`, which are those of `variable_shapes`.
 
         Args:
-            normals: of `draw_normals` for `variable_shapes`.
-            key: what `normals` were drawn with.
+            normals: of `draw_normals` for `shapes` and `key`.
         """
-        shapes = self.variable_shapes()
         fresh = variables_from_normals(shapes, normals, lambda: self.own_variables(key))
         return as_shortcuts(fresh) if self.shortcuts else fresh
 
@@ -178,22 +177,6 @@ def augmentation(config: ConfigDict) -> Augmentation:
     fields = {name: data[name] for name in Augmentation._fields if name != "form"}
     area = tuple(data.erase_area)
     return Augmentation(**fields | {"erase_area": area, "form": input_form(config)})
-
-
-def starts_at_random(config: ConfigDict) -> bool:
-    """Return whether a new run gives its streams no weights."""
-    return not config.model.pretrained and not config.init_from
-
-
-def triplet_start(config: ConfigDict) -> int:
-    """Return the step from which the triplet losses count.
-
-    Deviation: from random weights, of which the paper does not speak, 60 % of the run, as for the
-    learned weights of the levels.
-    """
-    if config.loss.triplet_start_step is not None:
-        return config.loss.triplet_start_step
-    return round(0.6 * config.train.steps) if starts_at_random(config) else 0
 
 
 def _peak(config: ConfigDict, group: Group) -> float:

@@ -183,15 +183,6 @@ def _stripe_problems(config):
             )
 
 
-def weighting_start(config: ConfigDict) -> int:
-    """Return the step at which eq. 15 replaces the plain sum; past the end when disabled."""
-    if not config.mtl.enabled:
-        return config.train.steps + 1
-    if config.mtl.start_step is None:
-        return round(0.6 * config.train.steps)
-    return config.mtl.start_step
-
-
 def flatten(config: ConfigDict | dict, prefix: str = "") -> dict[str, Any]:
     """Return a dotted-path dictionary of plain JSON values, tuples as lists."""
     flat = {}

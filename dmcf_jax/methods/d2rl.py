@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 from dmcf_jax.methods.losses.translation import Judged, Weights, translation_losses
 from dmcf_jax.methods.losses.triplet import batch_hard_triplet
 from dmcf_jax.methods.method import Context, Fields, Group, Loss, Method, Trained, Watched
-from dmcf_jax.methods.network.build import GROUPS, single_level
+from dmcf_jax.methods.network.build import GROUPS, STARTS, single_level
 from dmcf_jax.methods.network.interleave import interleave
 from dmcf_jax.methods.network.translators import Translated, Translators, unify
 from dmcf_jax.methods.network.two_streams import Outputs, TwoStreams
@@ -143,9 +143,7 @@ METHOD = Method(
     title="D2RL",
     reads=(
         *sorted(_MODEL),
-        "model.pretrained",
-        "model.block_start",
-        "model.classifier_start",
+        *(f"model.{name}" for name in STARTS),
         *OPTIMIZER_READS,
         *(f"optim.lr_{name}" for name in ("backbone", "heads", "translator", "discriminator")),
         "loss.softmax_scale",

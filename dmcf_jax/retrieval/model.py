@@ -27,6 +27,7 @@ from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.thresholds import is_thresholds
 from dmcf_jax.export.hub.read import is_shared_source, open_shared, refuse_checkpoint
 from dmcf_jax.methods import METHODS
+from dmcf_jax.methods.network.build import STARTS
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.models.tree_paths import leaves_by_path
 from dmcf_jax.runs.load import TrainedModel, embedder_of, load_trained
@@ -50,10 +51,7 @@ DECIDING = (
     "data.wide_limits",
     "evaluation.flip",
 )
-NOT_DECIDING = tuple(
-    f"model.{name}"
-    for name in ("pretrained", "block_start", "classifier_start", "remat", "dropout")
-)
+NOT_DECIDING = tuple(f"model.{name}" for name in (*STARTS, "remat", "dropout"))
 # Fields that older models lack, with the values that leave an embedding as theirs: left out, so
 # that embeddings which are stored still belong to their model.
 ADDED = {

@@ -26,6 +26,7 @@ from ml_collections import ConfigDict
 
 from dmcf_jax import __version__
 from dmcf_jax.config.fields import FIELDS
+from dmcf_jax.config.starts import starts_at_random
 from dmcf_jax.config.validate import differences, flatten
 from dmcf_jax.configs import default
 from dmcf_jax.errors import Problem, UserError
@@ -134,8 +135,7 @@ def may_be_longer(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """
     constant = new["optim.schedule"] == "steps" and not new["optim.decay_at"]
     weighted = not new["mtl.enabled"] or new["mtl.start_step"] is not None
-    given = new["model.pretrained"] or new["init_from"]
-    mined = bool(given) or new["loss.triplet_start_step"] is not None
+    mined = not starts_at_random(new) or new["loss.triplet_start_step"] is not None
     return constant and weighted and mined and new["train.steps"] > old["train.steps"]
 
 

@@ -8,7 +8,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 from ml_collections import ConfigDict
 
-from dmcf_jax.config.build import Built, build, triplet_start
+from dmcf_jax.config.build import Built, build
+from dmcf_jax.config.starts import triplet_start
 from dmcf_jax.config.validate import flatten
 from dmcf_jax.configs import synthetic as small_network
 from dmcf_jax.methods.network.levels import features_of
@@ -46,7 +47,7 @@ def start_state(
     key = named_key(config.seed, "init")
 
     def create(normals: Array, given: dict) -> TrainState:
-        return built.make_state(overlay(built.fresh_variables(normals, key), given))
+        return built.make_state(overlay(built.fresh_variables(shapes, normals, key), given))
 
     _note_short_run(config)
     given = _given_weights(config, built, shapes, people)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dmcf_jax.config.validate import differences, flatten, validate, weighting_start
+from dmcf_jax.config.starts import weighting_start
+from dmcf_jax.config.validate import differences, flatten, validate
 from dmcf_jax.configs import default, llcm, own, regdb, synthetic, sysu_mm01
 from dmcf_jax.errors import UserError
 from dmcf_jax.models.resnet import map_size

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from support.commands import ROOT
 
-from benchmarks import gpu, gpu_parts, gpu_sizes, torch_turns
-from benchmarks.gpu_sizes import SIZES
+from benchmarks import gpu, gpu_parts, torch_turns
+from benchmarks.gpu_sizes import SIZES, config_of
 
 WHEEL = {
     "METADATA": "Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n",
@@ -90,9 +90,8 @@ def test_a_part_that_takes_too_long_is_ended():
 @pytest.mark.skipif(find_spec("torch") is not None, reason="needs a PyTorch that fails")
 def test_where_pytorch_fails_our_own_figure_stands():
     """Its process ends at its first import; `gpu_parts` then says so beside our seconds."""
-    with torch_turns.started(
-        "train_step", gpu_sizes.config_of(SIZES["small"], "float32", 16)
-    ) as do:
+    config = config_of(SIZES["small"], "float32", 16)
+    with torch_turns.started("train_step", config) as do:
         ours, theirs = torch_turns.compare(lambda: 0.0, do, repeats=2, rounds=1)
     assert len(ours) == 2 and np.isnan(theirs).all()
     assert set(gpu_parts._beside(1.0, theirs, do)) == {"skipped"}

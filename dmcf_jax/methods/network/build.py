@@ -16,7 +16,7 @@ GROUPS = (
 READS = ("model.*", "loss.softmax_scale")  # config fields of the network
 
 # Fields of the room 'model' that say where weights come from, which is no part of the network.
-_STARTS = ("pretrained", "block_start", "classifier_start")
+STARTS = ("pretrained", "block_start", "classifier_start")
 
 
 def build_network(
@@ -61,5 +61,5 @@ def _settings(fields: Fields, identities: int, conv_impl: str) -> dict[str, Any]
         "softmax_scale": fields["loss.softmax_scale"],
         "dtype": jnp.dtype(fields["dtype"]),
         "conv_impl": conv_impl,
-        **{name: value for name, value in room.items() if name not in _STARTS},
+        **{name: value for name, value in room.items() if name not in STARTS},
     }

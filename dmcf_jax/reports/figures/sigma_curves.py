@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
-from dmcf_jax.config.validate import weighting_start
+from dmcf_jax.config.starts import weighting_start
 from dmcf_jax.errors import Problem, UserError
 from dmcf_jax.evaluation.results import mean_and_deviation
 from dmcf_jax.methods import METHODS
