@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from dmcf_jax.reports.html.axes import SERIES, Axes, Number, Tick
 from dmcf_jax.reports.html.page import text
 
-WIDTH, HEIGHT = 640, 320
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 44
-SERIES = 4  # colours in page.css
-Number = float | int  # JSON has both
+AXES = Axes(width=640, height=320, left=46, right=12, top=12, bottom=44)
+GRID = [(percent / 100, str(percent)) for percent in (0, 25, 50, 75, 100)]
 Point = tuple[Number, Number, str]
 
 
@@ -15,7 +14,7 @@ def percent_chart(
     name: str,
     across: str,
     up: str,
-    ticks: Sequence[tuple[Number, str]],
+    ticks: Sequence[Tick],
     curves: Mapping[int, tuple[str, Sequence[Point]]],
 ) -> str:
     """Return an <svg> with curves and their legend.
@@ -32,38 +31,8 @@ def percent_chart(
         f'<span><i style="background:{_colour(number)}"></i>{text(title)}</span>'
         for number, (title, _) in curves.items()
     )
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{name}">{_frame(across, up, ticks)}{drawn}</svg>'
-        f'<div class="legend">{keys}</div>'
-    )
-
-
-def _place(across: Number, share: Number) -> tuple[Number, Number]:
-    """Return x and y of a point in the drawing."""
-    return (
-        LEFT + across * (WIDTH - LEFT - RIGHT),
-        TOP + (1 - share) * (HEIGHT - TOP - BOTTOM),
-    )
-
-
-def _frame(across: str, up: str, ticks: Sequence[tuple[Number, str]]) -> str:
-    parts = []
-    for percent in (0, 25, 50, 75, 100):
-        _, y = _place(0, percent / 100)
-        parts.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{percent}</text>'
-        )
-    for place, label in ticks:
-        x, y = _place(place, 0)
-        parts.append(f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle">{label}</text>')
-    middle, height = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{across}</text>')
-    parts.append(
-        f'<text transform="translate(12 {height}) rotate(-90)" text-anchor="middle">{up}</text>'
-    )
-    return "".join(parts)
+    drawing = AXES.svg(name, AXES.frame(GRID, ticks, across, up) + drawn)
+    return f'{drawing}<div class="legend">{keys}</div>'
 
 
 def _colour(number: int) -> str:
@@ -71,7 +40,7 @@ def _colour(number: int) -> str:
 
 
 def _curve(number: int, points: Sequence[Point]) -> str:
-    places = [(*_place(across, share), title) for across, share, title in points]
+    places = [(*AXES.place(across, share), title) for across, share, title in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
     marks = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{_colour(number)}">'
