@@ -7,7 +7,7 @@ import pytest
 from support.tiers import MODES
 
 from dmcf_jax.data.augment import Augmentation, augment
-from dmcf_jax.data.prepare_input import normalise
+from dmcf_jax.data.prepare_input import CHANNELS, InputForm, normalise
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -103,3 +103,26 @@ def test_each_change_keeps_its_numbers_when_another_is_switched_on():
     )
     modalities = [augmented(key, images, m, one) for m in ("visible", "infrared")]
     np.testing.assert_array_equal(*modalities)  # of one key; the step gives each its own
+
+
+@pytest.mark.parametrize("modality", ["visible", "infrared"])
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_all_changes_in_one_program_are_those_of_single_operations(channels, modality):
+    # At the size of training: XLA joins operations differently in small programs.
+    images = random_images(7, 0, (24, 96, 48, 3))
+    settings = Augmentation(
+        pad=4,
+        flip=0.5,
+        channel_exchange=0.5,
+        random_grey=0.5,
+        tone=0.5,
+        contrast=0.3,
+        invert=0.5,
+        erase=0.5,
+        form=InputForm(channels, standardise=True),
+    )
+    key = jax.random.key(1)
+    found = augmented(key, images, modality, settings)
+    with jax.disable_jit():
+        expected = augment(key, images, modality, settings)
+    np.testing.assert_allclose(found, expected, atol=1e-4)

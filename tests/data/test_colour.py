@@ -9,6 +9,7 @@ import pytest
 from support.tiers import MODES
 
 from dmcf_jax.data import colour
+from dmcf_jax.data.prepare_input import luma
 
 DRAWS = 10_000
 
@@ -65,6 +66,16 @@ def test_gamma_is_a_loop(mode):
     expected = [255 * (x / 255.0) ** p for x, p in zip(images, powers, strict=True)]
     found = applied(mode, colour.change_gamma, images, draw, 0.4)
     np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_gamma_of_grey_images_of_the_training_size_is_a_loop():
+    # XLA 0.10.2 raised lumas to the powers of other images, in images of some thousand pixels.
+    images, draw = pictures(24, (96, 48)), uniform(24)
+    found = np.asarray(jax.jit(lambda i, d: colour.change_gamma(luma(i), d, 0.5))(images, draw))
+    for image, power, result in zip(images, np.exp(0.5 * quantiles(draw)), found, strict=True):
+        grey = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+        expected = np.broadcast_to(255 * (grey / 255) ** power, image.shape)
+        np.testing.assert_allclose(result, expected, atol=1e-2)
 
 
 @MODES
