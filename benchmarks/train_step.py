@@ -14,7 +14,7 @@ from dmcf_jax.data.feed import DeviceLoader
 from dmcf_jax.data.identity_sampler import identity_table
 from dmcf_jax.errors import UserError
 from dmcf_jax.methods import METHODS
-from dmcf_jax.models.initial import draw_normals, variable_shapes, variables_from_normals
+from dmcf_jax.models.initial import draw_normals, variable_shapes
 from dmcf_jax.runtime import compiler_options
 from dmcf_jax.runtime import devices as mesh
 from dmcf_jax.runtime.random_keys import named_key, training_keys
@@ -81,10 +81,11 @@ def _compile(config, identities, feed, devices):
     built = build(config, identities)
     shapes = built.variable_shapes()
     everywhere = mesh.replicated(devices)
+    key = named_key(config.seed, "init")
     create = jax.jit(
-        lambda n: built.make_state(variables_from_normals(shapes, n)), out_shardings=everywhere
+        lambda n: built.make_state(built.fresh_variables(shapes, n, key)), out_shardings=everywhere
     )
-    state = create(draw_normals(shapes, named_key(config.seed, "init")))
+    state = create(draw_normals(shapes, key))
     keys = jax.device_put(training_keys(config.seed), everywhere)
     source = next(feed.batches(0))
     lowered = lower_step(feed, built.train_step, (state, source, keys), devices)
