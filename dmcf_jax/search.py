@@ -20,7 +20,7 @@ from dmcf_jax.modality import MODALITIES
 from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
 from dmcf_jax.retrieval.galleries import Galleries
-from dmcf_jax.retrieval.model import FeatureExtractor, load_model
+from dmcf_jax.retrieval.model import FeatureExtractor, batch_size, load_model
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.threshold import (
     Threshold,
@@ -155,8 +155,14 @@ def _embeddings_of(
         return
     images = list_images(source, modality, flag, f"{flag}_modality")
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "embeddings"
-        yield embed_pictures(model, images, out, skip_bad=skip_bad, show=True)
+        yield embed_pictures(
+            model,
+            images,
+            Path(folder) / "embeddings",
+            skip_bad=skip_bad,
+            at_once=batch_size(len(images.rows)),
+            show=True,
+        )
 
 
 def _find(

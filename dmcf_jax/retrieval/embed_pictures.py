@@ -38,6 +38,7 @@ def embed_pictures(
     *,
     skip_bad: bool = False,
     shard_rows: int = SHARD_ROWS,
+    at_once: int = BATCH,
     show: bool = False,
 ) -> EmbeddingSet:
     """Embed `images` into the folder `out` and return the embeddings in it.
@@ -47,6 +48,7 @@ def embed_pictures(
     Args:
         skip_bad: leave out pictures that cannot be read and list them in the manifest.
         shard_rows: pictures of a shard; memory grows with it.
+        at_once: see `FeatureExtractor.embed_pixels`; another number rounds differently.
         show: show progress.
 
     Raises:
@@ -79,7 +81,7 @@ def embed_pictures(
             if shard_path(folder, number).exists():
                 advance(len(rows))
             else:
-                bad += _make_shard(model, images, rows, folder, number, skip_bad, advance)
+                bad += _make_shard(model, images, rows, folder, number, skip_bad, at_once, advance)
     if bad:
         raise UserError.listing(
             f"{len(bad)} of {len(images.rows)} pictures cannot be read:",
@@ -182,6 +184,7 @@ def _make_shard(
     folder: Path,
     number: int,
     skip_bad: bool,
+    at_once: int,
     advance: Callable[[int], None],
 ) -> list[Problem]:
     """Embed and write one shard; return its unreadable pictures instead if not to be skipped."""
@@ -189,7 +192,7 @@ def _make_shard(
     reasons: dict[int, str] = {}
     hashes: dict[int, str] = {}
     for indices, pixels, modality in _batches(model, images, rows, reasons, hashes, advance):
-        embeddings[indices] = model.embed_pixels(pixels, modality)
+        embeddings[indices] = model.embed_pixels(pixels, modality, at_once)
     if reasons and not skip_bad:
         bad = [(rows[index].path, reason) for index, reason in sorted(reasons.items())]
         return [Problem(path, f"{path}: {reason}") for path, reason in bad]

@@ -39,6 +39,7 @@ from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
+FEW = 8  # pictures, up to which each has a program of one: BATCH take 50 times as long on a CPU
 # Fields that an image's embedding depends on: these, and those of `model` but NOT_DECIDING.
 DECIDING = (
     "method.name",
@@ -109,6 +110,7 @@ class FeatureExtractor:
         """
         check_modality(modality)
         images = as_list(images)
+        size = batch_size(len(images))
         results = map_in_threads(self._prepare, images)
         parts, batch, bad = [], [], []
         for image, pixels in zip(images, results, strict=True):
@@ -117,21 +119,27 @@ class FeatureExtractor:
                 continue
             batch.append(pixels)
             if len(batch) == BATCH:
-                parts.append(self.embed_pixels(np.stack(batch), modality))
+                parts.append(self.embed_pixels(np.stack(batch), modality, size))
                 batch = []
         if bad:
             raise UserError.listing("these pictures cannot be embedded:", bad)
         if batch:
-            parts.append(self.embed_pixels(np.stack(batch), modality))
+            parts.append(self.embed_pixels(np.stack(batch), modality, size))
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
     def embed_pixels(
-        self, images: UInt8[np.ndarray, "n h w 3"], modality: str
+        self, images: UInt8[np.ndarray, "n h w 3"], modality: str, at_once: int | None = None
     ) -> Float[np.ndarray, "n d"]:
-        """Return the float32 embeddings of pictures that already have the model's `size`."""
+        """Return the float32 embeddings of pictures that already have the model's `size`.
+
+        Args:
+            at_once: pictures that the compiled program takes; None for what suits so many images.
+                Each number that is used is compiled once.
+        """
+        at_once = at_once or batch_size(len(images))
         parts = [
-            self._embed(_fill_batch(images[start : start + BATCH]), modality)
-            for start in range(0, len(images), BATCH)
+            self._embed(_fill_batch(images[start : start + at_once], at_once), modality)
+            for start in range(0, len(images), at_once)
         ]
         return np.concatenate([np.asarray(part, np.float32) for part in parts])[: len(images)]
 
@@ -181,9 +189,14 @@ def _name(image: object) -> str:
     return "an array" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
 
 
-def _fill_batch(images: np.ndarray) -> np.ndarray:
+def batch_size(pictures: int) -> int:
+    """Return how many pictures the program takes at once that embeds so many in all."""
+    return 1 if pictures <= FEW else BATCH
+
+
+def _fill_batch(images: np.ndarray, size: int) -> np.ndarray:
     """Return a batch of the compiled size, with zeros at its end."""
-    missing = BATCH - len(images)
+    missing = size - len(images)
     return np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
 
 
@@ -230,10 +243,10 @@ def model_of(trained: TrainedModel, source: str) -> FeatureExtractor:
     settings = trained.config.evaluation
     # flax modules are hashable, which type checkers do not see.
     network, form = cast(Hashable, trained.model), input_form(trained.config)
-    embedder = embedder_of(network, BATCH, settings.flip, form)
 
     def embed(images: np.ndarray, modality: str) -> np.ndarray:
         kinds = np.full(len(images), MODALITIES.index(modality))
+        embedder = embedder_of(network, len(images), settings.flip, form)
         return embedder(trained.variables, images, kinds)
 
     def shape(variables: dict, images: jax.Array) -> jax.Array:

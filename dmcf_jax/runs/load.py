@@ -98,7 +98,7 @@ class TrainedModel:
         return embed(self.variables, store.images, store.modality, progress)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def embedder_of(model: nn.Module, batch_size: int, flip: bool, form: InputForm) -> Embedder:
     """Return the embedder of a network on all devices; compiled once whatever its weights."""
     return Embedder(model, make_mesh(), batch_size, flip, form)

@@ -12,7 +12,7 @@ from dmcf_jax.errors import UserError
 from dmcf_jax.modality import MODALITIES
 from dmcf_jax.retrieval.embed_pictures import embed_pictures
 from dmcf_jax.retrieval.embedding_set import EmbeddingSet, is_embedding_set
-from dmcf_jax.retrieval.model import FeatureExtractor, load_model
+from dmcf_jax.retrieval.model import BATCH, FeatureExtractor, load_model
 from dmcf_jax.retrieval.picture_list import list_images
 from dmcf_jax.retrieval.threshold import find_threshold
 from dmcf_jax.runtime.console import log, log_time
@@ -73,7 +73,8 @@ def open_service(
         _add_all(extractor, served, pictures)
     with log_time("compiling the network"):  # the first search would wait for it
         for modality in MODALITIES:
-            extractor.embed_pixels(np.zeros((1, *extractor.size, 3), np.uint8), modality)
+            for count in (1, BATCH):
+                extractor.embed_pixels(np.zeros((count, *extractor.size, 3), np.uint8), modality)
     return Service(extractor, served, limit, pictures)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from support.toys import toy_model
 from support.trees import noise
 
+from dmcf_jax import load_model
 from dmcf_jax.errors import UserError
 from dmcf_jax.retrieval.top_k import rank
 
@@ -78,6 +79,23 @@ def test_what_is_no_picture_is_named_once_each(value, about):
     with pytest.raises(UserError) as error:
         toy_model().embed(value, "visible")
     assert list(error.value.about) == about
+
+
+@pytest.mark.parametrize(
+    ("count", "calls"), [(1, [1]), (8, [1] * 8), (9, [64]), (64, [64]), (65, [64, 64])]
+)
+def test_few_pictures_do_not_take_the_time_of_a_full_batch(count, calls):
+    pictures, found = [np.zeros((4, 4, 3), np.uint8)] * count, []
+    assert toy_model(calls=found).embed(pictures, "visible").shape == (count, 12)
+    assert found == calls
+
+
+def test_a_picture_alone_is_the_same_row_as_among_many():
+    model = load_model("synthetic")
+    pixels = np.random.default_rng(0).integers(0, 256, (9, *model.size, 3), np.uint8)
+    many = model.embed_pixels(pixels, "infrared")
+    few = model.embed_pixels(pixels[:2], "infrared")
+    np.testing.assert_allclose(few, many[:2], atol=1e-6)
 
 
 def test_nothing_gives_nothing():
