@@ -7,6 +7,7 @@ from support import tiny
 from benchmarks.train_step import make_step
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 @pytest.mark.parametrize("method", ["gsm", "hcml"])
 def test_the_step_of_a_method_with_its_own_parameters_can_be_timed(method):
