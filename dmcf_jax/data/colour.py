@@ -58,7 +58,8 @@ def change_gamma(
     images: Float[Array, "n h w 3"], draw: Float[Array, " n"], strength: float
 ) -> Float[Array, "n h w 3"]:
     """Raise each image, on the scale 0..1, to the power exp(strength * a normal number)."""
-    # Not as a power: XLA 0.10 raises a luma to the powers of other images on a CPU. 0 stays 0.
+    # Not as a power: jaxlib 0.10.2 raises grey images to the powers of others on a CPU, see
+    # docs/performance.md#compiler-options. 0 stays 0.
     return 255.0 * jnp.exp(_factor(draw, strength) * jnp.log(images / 255.0))
 
 

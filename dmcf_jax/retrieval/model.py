@@ -39,7 +39,7 @@ from dmcf_jax.weights.synthetic import NAME as PACKAGED
 
 Picture = str | Path | np.ndarray | Image.Image
 BATCH = 64
-FEW = 8  # pictures, up to which each has a program of one: BATCH take 50 times as long on a CPU
+FEW = 8  # up to so many pictures are embedded one by one: a batch takes its time even if not full
 # Fields that an image's embedding depends on: these, and those of `model` but NOT_DECIDING.
 DECIDING = (
     "method.name",
@@ -190,7 +190,7 @@ def _name(image: object) -> str:
 
 
 def batch_size(pictures: int) -> int:
-    """Return how many pictures the program takes at once that embeds so many in all."""
+    """Return how many pictures a program takes at once, where so many are embedded in all."""
     return 1 if pictures <= FEW else BATCH
 
 
