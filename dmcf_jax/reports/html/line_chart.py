@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dmcf_jax.reports.html.axes import SERIES, Axes, Number
 from dmcf_jax.reports.html.page import text
 
-AXES = Axes(width=440, height=240, left=58, right=10, top=10, bottom=40)
+AXES = Axes(width=440, height=240, left=58, right=20, top=10, bottom=40)
 DASHES = ("", "6 3", "2 3")  # tells curves of one colour apart
 Curve = Sequence[tuple[Number, Number]]
 
